@@ -1,0 +1,46 @@
+# multinic: `make demo` and `make test` are all a newcomer needs; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BUN_VERSION := 1.4.5
+BUN := node_modules/.bin/bun
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0)
+BUILD := $(BUN) build --compile --minify --splitting --bytecode --format=esm --sourcemap=none \
+	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --no-compile-autoload-tsconfig --no-compile-autoload-package-json \
+	--define process.env.NODE_ENV='"production"' --define MULTINIC_VERSION='"$(VERSION)"'
+SOURCES := $(shell find src -name '*.ts' 2>/dev/null) package.json bun.lock
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+node_modules/.installed: package.json bun.lock
+	npx -y bun@$(BUN_VERSION) install --frozen-lockfile
+	@touch $@
+
+dist/multinic: $(SOURCES) node_modules/.installed
+	@mkdir -p dist/cni
+	$(BUILD) src/main.ts --outfile dist/multinic
+	@for n in multi-nic multi-nic-ipam aws-ipvlan; do ln -sfn ../multinic dist/cni/$$n; done
+	@ln -sfn multinic dist/kubectl-multinic
+
+.PHONY: build
+build: dist/multinic ## compile dist/multinic and its symlinks
+
+.PHONY: build-all
+build-all: build ## also compile for x64 without AVX2 and for arm64
+	$(BUILD) --target=bun-linux-x64-baseline src/main.ts --outfile dist/multinic-x64-baseline
+	$(BUILD) --target=bun-linux-arm64 src/main.ts --outfile dist/multinic-arm64
+
+.PHONY: format
+format: node_modules/.installed ## rewrite sources in the project's format
+	node_modules/.bin/biome check --write src test
+
+.PHONY: check
+check: node_modules/.installed ## format, lint, types, unit tests: before every commit
+	node_modules/.bin/biome check src test
+	node_modules/.bin/tsc -p .
+	$(BUN) test --only-failures test/lib test/commands test/layers.test.ts
+
+.PHONY: clean
+clean: ## remove what the build made
+	rm -rf dist coverage .uml-out

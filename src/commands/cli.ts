@@ -1,0 +1,54 @@
+import yargs, { type Argv } from "yargs";
+import type { Io, Verb } from "./verb.ts";
+import { version, versionVerb } from "./version.ts";
+
+/** Every human verb. Each file imports what it runs only when it runs. */
+const verbs: readonly Verb[] = [versionVerb];
+
+/** Runs the command line; usage errors print help and answer 2. */
+export async function run(args: string[], io: Io): Promise<number> {
+  const outcome = { code: 0 };
+  const cli = yargs(args)
+    .scriptName("multinic")
+    .version(version())
+    .usage("$0 <command>")
+    .help()
+    .alias("help", "h")
+    .completion("completion", "print a completion script for your shell")
+    .wrap(100)
+    .exitProcess(false)
+    .fail((message, error, at) => {
+      if (error) throw error;
+      at.showHelp("error");
+      io.err(`\n${message}`);
+      outcome.code = 2;
+    });
+  await register(cli, verbs, { io, outcome }).parseAsync();
+  return outcome.code;
+}
+
+function register(
+  cli: Argv,
+  list: readonly Verb[],
+  to: { io: Io; outcome: { code: number } },
+): Argv {
+  for (const verb of list) {
+    cli.command(
+      verb.command,
+      verb.describe,
+      (at) => {
+        for (const [name, options] of Object.entries(verb.positionals ?? {}))
+          at.positional(name, options);
+        if (verb.flags) at.options(verb.flags);
+        return verb.verbs ? register(at, verb.verbs, to) : at;
+      },
+      async (flags) => {
+        if (to.outcome.code === 0 && verb.run) to.outcome.code = await verb.run(flags, to.io);
+      },
+    );
+  }
+  return cli
+    .strict()
+    .demandCommand(1, "Say what to do: one of the commands above.")
+    .recommendCommands();
+}

@@ -1,0 +1,108 @@
+/**
+ * The contract between nicd and the CNI program: JSON over HTTP on a root-only unix socket.
+ * Every verb is POST `/v1/<verb>` with a JSON body; a failure answers 4xx or 5xx with a `NodeFault` body.
+ */
+
+/** Identity of an attachment: never the pod's name (LESSONS: StatefulSet pods race with their predecessors). */
+export interface AttachmentKey {
+  network: string;
+  containerID: string;
+  ifname: string;
+}
+
+export interface PodRef {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+/** What the pod asked for in its annotation (`cni-args`), already normalised by the CNI program. */
+export interface NicRequest {
+  nics?: number;
+  masters?: string[];
+  target?: string;
+  class?: string;
+}
+
+/** The parts of the attachment definition that the choice depends on. */
+export interface NetworkRef {
+  subnet: string;
+  masterNets: string[];
+  /** Addresses come from our pools (`multiNICIPAM` and `ipam.type: multi-nic-ipam`). */
+  pooled: boolean;
+  /** plugin.type of the definition. */
+  pluginType: string;
+  /** Mode of the links that will be made (`l2`, `l3`, `l3s`, `bridge`, …); "" where the type has none. */
+  mode: string;
+}
+
+export interface AttachRequest extends AttachmentKey {
+  pod: PodRef;
+  netns: string;
+  /** Device and inode of the namespace file, as decimal text; "" when it could not be read. */
+  netnsDev: string;
+  netnsIno: string;
+  ref: NetworkRef;
+  request: NicRequest;
+  /** Static addresses in NIC order, with or without prefix length. */
+  ips: string[];
+  /** Devices the kubelet gave to the pod; they replace the selection. */
+  deviceIDs: string[];
+}
+
+export interface AttachedInterface {
+  /** Name in the pod: `<ifname>-<i>`. */
+  name: string;
+  /** Host NIC that the link hangs off. */
+  master: string;
+  netAddress: string;
+  /** "" for NICs without a PCI address (bonds, VLANs). */
+  pciAddress: string;
+  /** Addresses with the vlanCIDR's prefix length, v4 then v6; [] when another IPAM gives them. */
+  addresses: string[];
+}
+
+export interface AttachReply {
+  interfaces: AttachedInterface[];
+  /** Why these NICs, for the log. */
+  reason: string;
+}
+
+/** Freed addresses without prefix length, for the log. */
+export interface DetachReply {
+  released: string[];
+}
+
+export type CheckReply = AttachReply & { netns: string };
+
+export interface GcRequest {
+  network: string;
+  /** What the runtime says is alive; everything else of this network is released. */
+  valid: { containerID: string; ifname: string }[];
+}
+
+export interface GcReply {
+  released: AttachmentKey[];
+}
+
+export interface StatusRequest {
+  network: string;
+  ref: NetworkRef;
+}
+
+export interface StatusReply {
+  ready: boolean;
+  /** True when pods that run may be cut off too (CNI code 51), else 50. */
+  limited: boolean;
+  reasons: string[];
+}
+
+/** Codes of the CNI spec where it has one (7 invalid config, 11 try again later), ours from 100 up. */
+export interface NodeFault {
+  code: number;
+  msg: string;
+  details: string;
+}
+
+export const verbs = ["attach", "detach", "check", "gc", "status"] as const;
+export type Verb = (typeof verbs)[number];

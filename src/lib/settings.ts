@@ -1,0 +1,35 @@
+/** The only reader of the environment. Everything else is handed its settings. */
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Folders and sockets of a node; the lab gives every host its own mount namespace, so these stay the same there. */
+export interface NodePaths {
+  /** Socket and locks, 0700, gone at reboot. */
+  readonly runDir: string;
+  /** state.db and tombstones/, on a local disk or tmpfs. */
+  readonly stateDir: string;
+  /** Root of the sysfs tree that discovery reads. */
+  readonly sysRoot: string;
+  /** The host's iproute2 folder (`/etc/iproute2` as nicd sees it); "" = not given to us. */
+  readonly iproute2Dir: string;
+}
+
+/** Reads the node's paths. */
+export function nodePaths(env: Environment = process.env): NodePaths {
+  return {
+    runDir: env["MULTINIC_RUN_DIR"] || "/run/multinic",
+    stateDir: env["MULTINIC_STATE_DIR"] || "/var/lib/multinic",
+    sysRoot: env["MULTINIC_SYS_ROOT"] || "/sys",
+    iproute2Dir: env["MULTINIC_IPROUTE2_DIR"] ?? "",
+  };
+}
+
+/** Reads which wire traces to print: `MULTINIC_DEBUG=netlink,kube`. */
+export function debugTopics(env: Environment = process.env): ReadonlySet<string> {
+  return new Set((env["MULTINIC_DEBUG"] ?? "").split(",").filter((t) => t !== ""));
+}
+
+/** Returns the whole environment, for programs that we start and for the CNI's own variables. */
+export function environment(): Environment {
+  return process.env;
+}
