@@ -35,11 +35,31 @@ build-all: build ## also compile for x64 without AVX2 and for arm64
 format: node_modules/.installed ## rewrite sources in the project's format
 	node_modules/.bin/biome check --write src test
 
-.PHONY: check
-check: node_modules/.installed ## format, lint, types, unit tests: before every commit
+.PHONY: lint
+lint: node_modules/.installed
 	node_modules/.bin/biome check src test
 	node_modules/.bin/tsc -p .
+
+.PHONY: check
+check: lint ## format, lint, types, unit tests: before every commit
 	$(BUN) test --only-failures test/lib test/commands test/layers.test.ts
+
+.PHONY: packages
+packages: ## install the Debian packages that demo and tests use (those that are missing)
+	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl /usr/lib/cni/macvlan
+
+.PHONY: test
+test: packages build lint ## everything that CI checks, in tiers; TIERS="unit netns" picks some
+	@$(BUN) test/support/tiers.ts $(TIERS)
+
+.PHONY: demo
+demo: build ## three hosts, two NICs each, planned, routed, filled with pods, tested, taken down
+	@test/support/packages ip ping iperf3 unshare nsenter
+	@dist/multinic lab demo
+
+.PHONY: bench
+bench: packages build ## compare with the reference plugins, on this machine, in one run
+	@$(BUN) test/bench/main.ts
 
 .PHONY: clean
 clean: ## remove what the build made

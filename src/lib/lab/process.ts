@@ -1,0 +1,51 @@
+import { Failure } from "../errors.ts";
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end and returns what it printed; a program that cannot be started is a `Failure`. */
+export async function run(
+  command: readonly string[],
+  options: { readonly stdin?: string; readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {},
+): Promise<Ran> {
+  const child = start(command, options);
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 60_000);
+  try {
+    const [stdout, stderr, code] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ]);
+    return { code, stdout, stderr };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Runs a program that has to succeed and returns its stdout. */
+export async function must(command: readonly string[], stdin?: string): Promise<string> {
+  const ran = await run(command, stdin === undefined ? {} : { stdin });
+  if (ran.code === 0) return ran.stdout;
+  throw new Failure(`Cannot run ${command.join(" ")}`, {
+    cause: `exit ${ran.code}: ${(ran.stderr || ran.stdout).trim()}`,
+  });
+}
+
+function start(
+  command: readonly string[],
+  options: { readonly stdin?: string; readonly env?: Readonly<Record<string, string>> },
+) {
+  try {
+    return Bun.spawn([...command], {
+      stdin: options.stdin === undefined ? "ignore" : new TextEncoder().encode(options.stdin),
+      stdout: "pipe",
+      stderr: "pipe",
+      ...(options.env ? { env: { ...options.env } } : {}),
+    });
+  } catch (error) {
+    throw new Failure(`Cannot start ${command[0]}`, { cause: error });
+  }
+}

@@ -1,0 +1,79 @@
+import { InvalidInput, type Fault } from "../errors.ts";
+
+/** How a host's NICs on one plane are made: a plain NIC, a VLAN on one, or a bond of two. */
+export const nicKinds = ["nic", "vlan", "bond"] as const;
+export type NicKind = (typeof nicKinds)[number];
+
+export interface LabSpec {
+  readonly hosts: number;
+  /** Secondary NICs of each host; each is on a plane of its own. */
+  readonly nics: number;
+  /** Kind of the NICs on plane p: `kinds[p % kinds.length]`. */
+  readonly kinds: readonly NicKind[];
+  readonly families: readonly (4 | 6)[];
+}
+
+export interface LabNic {
+  readonly plane: number;
+  readonly kind: NicKind;
+  /** Name that carries the address: `eth1`, `eth1.100`, `bond1`. */
+  readonly name: string;
+  /** PCI functions below it; one, or two for a bond. */
+  readonly functions: readonly { readonly name: string; readonly pciAddress: string }[];
+  /** With prefix length, in the order of `families`. */
+  readonly addresses: readonly string[];
+}
+
+export interface LabHost {
+  readonly name: string;
+  /** Address of eth0 on the management network. */
+  readonly address: string;
+  readonly nics: readonly LabNic[];
+}
+
+export interface LabTopology {
+  readonly spec: LabSpec;
+  /** The lab's own seat on the management network: API server and default gateway. */
+  readonly gateway: string;
+  readonly hosts: readonly LabHost[];
+}
+
+/** VLAN id of NICs of kind `vlan`. */
+export const vlanId = 100;
+
+/** Lays a lab out: addresses are those of the worked example (host1 = 10.0.1.1 and 10.0.2.1), eth0 is in TEST-NET-1. */
+export function layOut(spec: LabSpec): LabTopology {
+  const faults: Fault[] = [];
+  if (!(spec.hosts >= 1 && spec.hosts <= 64)) {
+    faults.push({ path: "--hosts", problem: `${spec.hosts}: a lab has 1 to 64 hosts` });
+  }
+  if (!(spec.nics >= 1 && spec.nics <= 16)) {
+    faults.push({ path: "--nics", problem: `${spec.nics}: a lab host has 1 to 16 NICs` });
+  }
+  if (faults.length > 0) throw new InvalidInput("Cannot lay out the lab", faults);
+  const hosts: LabHost[] = [];
+  for (let h = 1; h <= spec.hosts; h++) {
+    const nics: LabNic[] = [];
+    for (let p = 0; p < spec.nics; p++) nics.push(layOutNic(spec, h, p));
+    hosts.push({ name: `host${h}`, address: `192.0.2.${h}`, nics });
+  }
+  return { spec, gateway: "192.0.2.254", hosts };
+}
+
+function layOutNic(spec: LabSpec, host: number, plane: number): LabNic {
+  const kind = spec.kinds[plane % spec.kinds.length] ?? "nic";
+  const base = `eth${plane + 1}`;
+  const slot = (n: number) => `0000:00:${(4 + plane).toString(16).padStart(2, "0")}.${n}`;
+  const functions =
+    kind === "bond"
+      ? [
+          { name: `${base}a`, pciAddress: slot(0) },
+          { name: `${base}b`, pciAddress: slot(1) },
+        ]
+      : [{ name: base, pciAddress: slot(0) }];
+  const name = kind === "vlan" ? `${base}.${vlanId}` : kind === "bond" ? `bond${plane + 1}` : base;
+  const addresses = spec.families.map((family) =>
+    family === 4 ? `10.0.${plane + 1}.${host}/24` : `fd00:10:${plane + 1}::${host.toString(16)}/64`,
+  );
+  return { plane, kind, name, functions, addresses };
+}
