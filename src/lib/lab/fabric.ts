@@ -9,7 +9,10 @@ export async function buildFabric(topology: LabTopology): Promise<void> {
   await must(["ip", "-batch", "-"], `${fabricCommands(topology).join("\n")}\n`);
   for (const host of topology.hosts) {
     await must(["ip", "netns", "exec", host.name, "sh", "-c", hostSysctls]);
-    await must(["ip", "-n", host.name, "-batch", "-"], `${hostCommands(host, topology).join("\n")}\n`);
+    await must(
+      ["ip", "-n", host.name, "-batch", "-"],
+      `${hostCommands(host, topology).join("\n")}\n`,
+    );
   }
 }
 

@@ -1,15 +1,14 @@
+import type { Ran } from "../diag/iperf.ts";
 import { Failure } from "../errors.ts";
-
-export interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** Runs a program to its end and returns what it printed; a program that cannot be started is a `Failure`. */
 export async function run(
   command: readonly string[],
-  options: { readonly stdin?: string; readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {},
+  options: {
+    readonly stdin?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly timeoutMs?: number;
+  } = {},
 ): Promise<Ran> {
   const child = start(command, options);
   const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 60_000);

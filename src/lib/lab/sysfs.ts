@@ -18,8 +18,10 @@ export function makeSysfs(root: string, host: LabHost): void {
     for (const fn of nic.functions) {
       addFunction(root, fn.name, { pciAddress: fn.pciAddress, numaNode: nic.plane % 2 });
     }
-    if (nic.kind === "vlan") addVirtual(root, nic.name, { type: "vlan", lower: nic.functions.map((f) => f.name) });
-    if (nic.kind === "bond") addVirtual(root, nic.name, { type: "bond", lower: nic.functions.map((f) => f.name) });
+    if (nic.kind === "vlan")
+      addVirtual(root, nic.name, { type: "vlan", lower: nic.functions.map((f) => f.name) });
+    if (nic.kind === "bond")
+      addVirtual(root, nic.name, { type: "bond", lower: nic.functions.map((f) => f.name) });
   }
 }
 
@@ -34,7 +36,11 @@ export function addFunction(
   file(root, `${device}/vendor`, `0x${vendor}`);
   file(root, `${device}/device`, `0x${product}`);
   file(root, `${device}/numa_node`, String(at.numaNode));
-  file(root, `${device}/uevent`, `DRIVER=virtio-pci\nPCI_CLASS=20000\nPCI_ID=1AF4:1000\nPCI_SLOT_NAME=${at.pciAddress}`);
+  file(
+    root,
+    `${device}/uevent`,
+    `DRIVER=virtio-pci\nPCI_CLASS=20000\nPCI_ID=1AF4:1000\nPCI_SLOT_NAME=${at.pciAddress}`,
+  );
   mkdirSync(join(root, "bus/pci/drivers/virtio-pci"), { recursive: true });
   link(root, `${device}/driver`, "bus/pci/drivers/virtio-pci");
   link(root, `${device}/subsystem`, "bus/pci");
@@ -54,7 +60,11 @@ export function removeFunction(root: string, name: string, pciAddress: string): 
   rmSync(join(root, `devices/pci0000:00/${pciAddress}`), { recursive: true, force: true });
 }
 
-function addVirtual(root: string, name: string, of: { type: "vlan" | "bond"; lower: readonly string[] }): void {
+function addVirtual(
+  root: string,
+  name: string,
+  of: { type: "vlan" | "bond"; lower: readonly string[] },
+): void {
   const net = `devices/virtual/net/${name}`;
   file(root, `${net}/type`, "1");
   file(root, `${net}/uevent`, `DEVTYPE=${of.type}\nINTERFACE=${name}`);

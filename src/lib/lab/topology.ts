@@ -1,4 +1,4 @@
-import { InvalidInput, type Fault } from "../errors.ts";
+import { type Fault, InvalidInput } from "../errors.ts";
 
 /** How a host's NICs on one plane are made: a plain NIC, a VLAN on one, or a bond of two. */
 export const nicKinds = ["nic", "vlan", "bond"] as const;
