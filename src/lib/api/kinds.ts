@@ -1,41 +1,24 @@
-/** Types of every kind; contract for work in parallel, replaced by the schema's inferred types. */
-import type { Condition, KubeObject } from "./meta.ts";
+/** The types of every kind, inferred from its schema; types only, so that nothing here loads the schema library. */
+import type * as z from "zod";
+import type { cidrConfig, cidrEntry, cidrHost, cidrSpec } from "./cidr.ts";
+import type { configSpec } from "./config.ts";
+import type { deviceClassSpec } from "./deviceclass.ts";
+import type {
+  hostInterfaceRow,
+  hostInterfaceSpec,
+  hostInterfaceStatus,
+  interfaceStatus,
+  networkRoutesStatus,
+} from "./hostinterface.ts";
+import type { allocation, ipPoolSpec, ipPoolStatus } from "./ippool.ts";
+import type { KubeObject } from "./meta.ts";
+import type { multiNicNetworkSpec, multiNicNetworkStatus, plugin } from "./multinicnetwork.ts";
 
-export interface PluginSpec {
-  cniVersion?: string | undefined;
-  type: string;
-  capabilities?: Record<string, boolean> | undefined;
-  dns?:
-    | { nameservers?: string[]; domain?: string; search?: string[]; options?: string[] }
-    | undefined;
-  args?: Record<string, string> | undefined;
-}
-
-export interface MultiNicNetworkSpec {
-  subnet?: string | undefined;
-  masterNets?: string[] | undefined;
-  ipam: string;
-  multiNICIPAM?: boolean | undefined;
-  plugin: PluginSpec;
-  attachPolicy?: { strategy?: string | undefined; target?: string | undefined } | undefined;
-  namespaces?: string[] | undefined;
-  hostAccess?: boolean | undefined;
-  sourceRouting?: boolean | undefined;
-  rails?: boolean | undefined;
-}
-
-export type ConfigStatus = "" | "WaitForConfig" | "Success" | "Failed";
-export type RouteStatus = "" | "N/A" | "WaitForRoutes" | "Success" | "Failed" | "Unknown";
-
-export interface MultiNicNetworkStatus {
-  computeResults: { netAddress: string; numOfHosts: number }[];
-  discovery: { existDaemon: number; infoAvailable: number; cidrProcessed: number };
-  configStatus: ConfigStatus;
-  routeStatus: RouteStatus;
-  message: string;
-  lastSyncTime: string | null;
-  conditions?: Condition[] | undefined;
-}
+export type PluginSpec = z.infer<typeof plugin>;
+export type MultiNicNetworkSpec = z.infer<typeof multiNicNetworkSpec>;
+export type MultiNicNetworkStatus = z.infer<typeof multiNicNetworkStatus>;
+export type ConfigStatus = MultiNicNetworkStatus["configStatus"];
+export type RouteStatus = MultiNicNetworkStatus["routeStatus"];
 
 export interface MultiNicNetwork extends KubeObject {
   kind: "MultiNicNetwork";
@@ -43,125 +26,41 @@ export interface MultiNicNetwork extends KubeObject {
   status?: MultiNicNetworkStatus | undefined;
 }
 
-export interface HostInterfaceRow {
-  interfaceName: string;
-  netAddress?: string | undefined;
-  hostIP?: string | undefined;
-  vendor?: string | undefined;
-  product?: string | undefined;
-  pciAddress?: string | undefined;
-}
-
-export interface InterfaceStatus {
-  interfaceName: string;
-  mtu?: number | undefined;
-  speedMbps?: number | undefined;
-  carrier?: boolean | undefined;
-  numaNode?: number | undefined;
-  driver?: string | undefined;
-  rdmaDevice?: string | undefined;
-  rates?: { txBps: number; rxBps: number; txDropPps: number; rxDropPps: number } | undefined;
-  reason?: string | undefined;
-}
-
-export interface NetworkRoutesStatus {
-  name: string;
-  wanted: number;
-  applied: number;
-  failures: string[];
-  podCIDRs: string[];
-  /** CIDR slices this report was made from: `<slice name>@<metadata.generation>`. */
-  observed?: string[] | undefined;
-}
+export type HostInterfaceRow = z.infer<typeof hostInterfaceRow>;
+export type InterfaceStatus = z.infer<typeof interfaceStatus>;
+export type NetworkRoutesStatus = z.infer<typeof networkRoutesStatus>;
 
 export interface HostInterface extends KubeObject {
   kind: "HostInterface";
-  spec: { hostName: string; interfaces: HostInterfaceRow[] };
-  status?:
-    | {
-        stat?: Record<string, unknown> | undefined;
-        interfaces?: InterfaceStatus[] | undefined;
-        networks?: NetworkRoutesStatus[] | undefined;
-        conditions?: Condition[] | undefined;
-      }
-    | undefined;
+  spec: z.infer<typeof hostInterfaceSpec>;
+  status?: z.infer<typeof hostInterfaceStatus> | undefined;
 }
 
-export interface CidrHost {
-  hostIndex: number;
-  hostName: string;
-  interfaceName: string;
-  hostIP: string;
-  podCIDR: string;
-  ippool?: string | undefined;
-}
-
-export interface CidrEntry {
-  netAddress: string;
-  interfaceIndex: number;
-  vlanCIDR: string;
-  hosts: CidrHost[];
-}
-
-export interface CidrConfig {
-  name: string;
-  type: string;
-  subnet: string;
-  masterNets: string[];
-  hostBlock: number;
-  interfaceBlock: number;
-  excludeCIDRs?: string[] | undefined;
-  vlanMode?: string | undefined;
-}
+export type CidrHost = z.infer<typeof cidrHost>;
+export type CidrEntry = z.infer<typeof cidrEntry>;
+export type CidrConfig = z.infer<typeof cidrConfig>;
 
 export interface Cidr extends KubeObject {
   kind: "CIDR";
-  spec: { config: CidrConfig; cidr: CidrEntry[] };
+  spec: z.infer<typeof cidrSpec>;
 }
 
-export interface Allocation {
-  pod: string;
-  namespace: string;
-  index: number;
-  address: string;
-}
-
-export interface IPPoolSpec {
-  podCIDR: string;
-  vlanCIDR: string;
-  netAttachDef: string;
-  hostName: string;
-  interfaceName: string;
-  excludes: string[];
-  allocations: Allocation[];
-}
+export type Allocation = z.infer<typeof allocation>;
+export type IPPoolSpec = z.infer<typeof ipPoolSpec>;
 
 export interface IPPool extends KubeObject {
   kind: "IPPool";
   spec: IPPoolSpec;
+  status?: z.infer<typeof ipPoolStatus> | undefined;
 }
 
 export interface DeviceClass extends KubeObject {
   kind: "DeviceClass";
-  spec: { ids: { vendor: string; products: string[] }[] };
+  spec: z.infer<typeof deviceClassSpec>;
 }
 
 /** spec.daemon holds pod and container fields as Kubernetes writes them. */
-export interface ConfigSpec {
-  cniType: string;
-  ipamType: string;
-  daemon: Record<string, unknown> & { image: string; port: number };
-  joinPath?: string | undefined;
-  getInterfacePath?: string | undefined;
-  addRoutePath?: string | undefined;
-  deleteRoutePath?: string | undefined;
-  urgentReconcileSeconds?: number | undefined;
-  normalReconcileMinutes?: number | undefined;
-  longReconcileMinutes?: number | undefined;
-  contextTimeoutMinutes?: number | undefined;
-  logLevel?: number | undefined;
-  cniVersion?: string | undefined;
-}
+export type ConfigSpec = z.infer<typeof configSpec>;
 
 export interface Config extends KubeObject {
   kind: "Config";
