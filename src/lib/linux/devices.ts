@@ -1,0 +1,117 @@
+import { basename, dirname, join } from "node:path";
+import { listFolder, readAttribute, readCount, readLinkName, resolveFolder } from "./sysfs.ts";
+
+/** What sysfs knows of one network interface; an absent field is unknown. */
+export interface DeviceFacts {
+  readonly name: string;
+  /** PCI ids: 4 hex digits, lower case, no 0x. */
+  readonly vendor?: string;
+  readonly product?: string;
+  /** `0000:00:04.0`; for virtio the address of the PCI device that carries it. */
+  readonly pciAddress?: string;
+  /** PCI class code, 6 hex digits without 0x: `020000` Ethernet, `020700` InfiniBand. */
+  readonly pciClass?: string;
+  /** The device sits on the virtio bus (over PCI or not). */
+  readonly virtio: boolean;
+  readonly driver?: string;
+  readonly numaNode?: number;
+  /** PCI address of the physical function, when this is a virtual one. */
+  readonly physfn?: string;
+  /** PCI addresses of this function's virtual functions, by number. */
+  readonly virtfns: readonly string[];
+  readonly speedMbps?: number;
+  readonly carrier?: boolean;
+  readonly rdmaDevice?: string;
+  /** Names of a bond's slaves. */
+  readonly slaves: readonly string[];
+}
+
+const pciName = /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
+
+/** Reads the facts of one interface below a sysfs root; an interface without a device gives only what the link itself has. */
+export function readDevice(sysRoot: string, name: string): DeviceFacts {
+  const net = join(sysRoot, "class/net", name);
+  const device = resolveFolder(join(net, "device"));
+  const pci = device === undefined ? undefined : pciFolder(device);
+  return {
+    name,
+    virtio: device !== undefined && isVirtio(device),
+    virtfns: pci === undefined ? [] : virtualFunctions(pci),
+    slaves: readAttribute(join(net, "bonding/slaves"))?.split(/\s+/) ?? [],
+    ...known({
+      driver: device && readLinkName(join(device, "driver")),
+      speedMbps: readCount(join(net, "speed")),
+      carrier: flag(readCount(join(net, "carrier"))),
+    }),
+    ...(pci === undefined ? {} : pciFacts(pci, name)),
+  };
+}
+
+/** Tells whether a PCI device is still on the bus, even when its interface lives in another network namespace. */
+export function hasPciDevice(sysRoot: string, pciAddress: string): boolean {
+  return resolveFolder(join(sysRoot, "bus/pci/devices", pciAddress)) !== undefined;
+}
+
+function pciFacts(pci: string, name: string): Partial<DeviceFacts> {
+  const physfn = readLinkName(join(pci, "physfn"));
+  return known({
+    pciAddress: basename(pci),
+    vendor: hex(join(pci, "vendor")),
+    product: hex(join(pci, "device")),
+    pciClass: hex(join(pci, "class")),
+    numaNode: readCount(join(pci, "numa_node")),
+    physfn,
+    rdmaDevice: rdmaDevice(pci, name),
+  });
+}
+
+/** The PCI function that a device is or, on the virtio bus, hangs off. */
+function pciFolder(device: string): string | undefined {
+  if (pciName.test(basename(device))) return device;
+  const parent = dirname(device);
+  return isVirtio(device) && pciName.test(basename(parent)) ? parent : undefined;
+}
+
+function isVirtio(device: string): boolean {
+  return /^virtio[0-9]+$/.test(basename(device));
+}
+
+function virtualFunctions(pci: string): string[] {
+  return listFolder(pci)
+    .filter((entry) => /^virtfn[0-9]+$/.test(entry))
+    .sort((a, b) => Number(a.slice(6)) - Number(b.slice(6)))
+    .flatMap((entry) => readLinkName(join(pci, entry)) ?? []);
+}
+
+/** One PCI function may carry several RDMA devices and several interfaces: `gid_attrs/ndevs/0` says which is whose. */
+function rdmaDevice(pci: string, name: string): string | undefined {
+  const devices = listFolder(join(pci, "infiniband"));
+  return devices.find((rdma) => ndev(pci, rdma).includes(name)) ?? devices[0];
+}
+
+function ndev(pci: string, rdma: string): string[] {
+  const ports = join(pci, "infiniband", rdma, "ports");
+  return listFolder(ports).flatMap(
+    (port) => readAttribute(join(ports, port, "gid_attrs/ndevs/0")) ?? [],
+  );
+}
+
+function hex(path: string): string | undefined {
+  return readAttribute(path)?.toLowerCase().replace(/^0x/, "");
+}
+
+function flag(count: number | undefined): boolean | undefined {
+  return count === undefined ? undefined : count === 1;
+}
+
+/** Drops fields that are undefined: absent is how "unknown" is said. */
+function known<T extends Record<string, unknown>>(
+  fields: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const out: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
+  for (const key in fields) {
+    const value = fields[key];
+    if (value !== undefined) out[key] = value as Exclude<T[typeof key], undefined>;
+  }
+  return out;
+}
