@@ -1,20 +1,16 @@
-import type { Family, Link, LinkAddress, Route, Rule } from "../netlink/types.ts";
+import type {
+  Family,
+  Link,
+  LinkAddress,
+  LinkChange,
+  NewLink,
+  NewLinkOptions,
+  Route,
+  RouteFilter,
+  Rule,
+} from "../netlink/types.ts";
 
-export interface RouteFilter {
-  family: Family;
-  table?: number;
-  protocol?: number;
-  oif?: number;
-}
-
-export type NewLink =
-  | { kind: "ipvlan"; parent: number; mode: "l2" | "l3" | "l3s" }
-  | { kind: "macvlan"; parent: number; mode: "bridge" | "private" | "vepa" | "passthru" }
-  | { kind: "veth"; peer: { name: string; netnsFd?: number } }
-  | { kind: "vlan"; parent: number; id: number }
-  | { kind: "bridge" }
-  | { kind: "dummy" }
-  | { kind: "bond"; mode?: number; miimon?: number };
+export type { LinkChange, NewLink, NewLinkOptions, RouteFilter };
 
 /**
  * One rtnetlink socket in one network namespace. Every call is synchronous (one send, its answers, done) and throws a
@@ -25,25 +21,10 @@ export interface Kernel {
   /** Finds a link by name, altname or index; undefined when there is none. */
   link(nameOrIndex: string | number): Link | undefined;
   /** Creates a link, in the namespace `netnsFd` when given; EEXIST when the name is taken. */
-  addLink(
-    name: string,
-    link: NewLink,
-    options?: { netnsFd?: number; mtu?: number; mac?: string; up?: boolean; alias?: string },
-  ): void;
+  addLink(name: string, link: NewLink, options?: NewLinkOptions): void;
   /** Deleting a missing link succeeds and returns false. */
   deleteLink(nameOrIndex: string | number): boolean;
-  setLink(
-    index: number,
-    change: {
-      up?: boolean;
-      name?: string;
-      mtu?: number;
-      mac?: string;
-      master?: number;
-      netnsFd?: number;
-      alias?: string;
-    },
-  ): void;
+  setLink(index: number, change: LinkChange): void;
   addAltname(index: number, altname: string): void;
   deleteAltname(index: number, altname: string): void;
   addresses(family?: Family): LinkAddress[];
@@ -84,5 +65,13 @@ export interface Netns {
   [Symbol.dispose](): void;
 }
 
-/** A change the kernel announced; `resync` = some were lost (ENOBUFS): read everything again. */
-export type KernelEvent = { readonly kind: "link" | "address" | "route" | "rule" | "resync" };
+/**
+ * A change the kernel announced; `resync` = some were lost (ENOBUFS): read everything again. IPv4 routes that vanish with
+ * a link going down or away are announced by nobody: treat every link event as a route event too.
+ */
+export type KernelEvent =
+  | { readonly kind: "link"; readonly gone: boolean; readonly link: Link }
+  | { readonly kind: "address"; readonly gone: boolean; readonly address: LinkAddress }
+  | { readonly kind: "route"; readonly gone: boolean; readonly route: Route }
+  | { readonly kind: "rule"; readonly gone: boolean; readonly rule: Rule }
+  | { readonly kind: "resync" };

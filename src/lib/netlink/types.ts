@@ -34,6 +34,35 @@ export interface Link {
   stats: { rxBytes: bigint; txBytes: bigint; rxDropped: bigint; txDropped: bigint } | undefined;
 }
 
+export type NewLink =
+  | { kind: "ipvlan"; parent: number; mode: "l2" | "l3" | "l3s" }
+  | { kind: "macvlan"; parent: number; mode: "bridge" | "private" | "vepa" | "passthru" }
+  | { kind: "veth"; peer: { name: string; netnsFd?: number } }
+  | { kind: "vlan"; parent: number; id: number }
+  | { kind: "bridge" }
+  | { kind: "dummy" }
+  | { kind: "bond"; mode?: number; miimon?: number };
+
+/** What a new link gets besides its kind; `netnsFd` creates it in that namespace, and cannot go with `alias`. */
+export interface NewLinkOptions {
+  netnsFd?: number;
+  mtu?: number;
+  mac?: string;
+  up?: boolean;
+  alias?: string;
+}
+
+/** What to change of a link; `master: 0` frees it, `netnsFd` moves it (down, without addresses). */
+export interface LinkChange {
+  up?: boolean;
+  name?: string;
+  mtu?: number;
+  mac?: string;
+  master?: number;
+  netnsFd?: number;
+  alias?: string;
+}
+
 export interface LinkAddress {
   index: number;
   family: Family;
@@ -72,6 +101,13 @@ export interface Route {
   advmss?: number;
   /** One element for a plain route. */
   nexthops: NextHop[];
+}
+
+export interface RouteFilter {
+  family: Family;
+  table?: number;
+  protocol?: number;
+  oif?: number;
 }
 
 export interface Rule {

@@ -1,0 +1,193 @@
+import { dlopen, read } from "bun:ffi";
+import { Failure } from "../errors.ts";
+import { errnoOf } from "../netlink/errno.ts";
+
+export const AF_NETLINK = 16;
+export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const NETLINK_ROUTE = 0;
+export const SOL_SOCKET = 1;
+export const SOL_NETLINK = 270;
+export const CLONE_NEWNS = 0x00020000;
+export const CLONE_NEWNET = 0x40000000;
+export const MS_BIND = 0x1000;
+export const MS_REC = 0x4000;
+export const MS_PRIVATE = 0x40000;
+export const MS_SHARED = 0x100000;
+export const MS_SLAVE = 0x80000;
+export const MNT_DETACH = 2;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const LOCK_UN = 8;
+const O_CLOEXEC = 0o2000000;
+const EINTR = 4;
+
+/** Opens a socket and returns its file descriptor, which is closed on exec. */
+export function socket(domain: number, type: number, protocol: number): number {
+  return check(libc().socket(domain, type | SOCK_CLOEXEC, protocol), "open a socket");
+}
+
+/** Binds a socket to an address given as the bytes of its sockaddr. */
+export function bind(fd: number, address: Uint8Array): void {
+  check(libc().bind(fd, address, address.length), "bind a socket");
+}
+
+/** Sends a whole datagram. */
+export function send(fd: number, bytes: Uint8Array): void {
+  check(
+    retry(() => libc().send(fd, bytes, bytes.length, 0)),
+    "send to the kernel",
+  );
+}
+
+/** Receives one datagram into `buffer` and returns its length. */
+export function recv(fd: number, buffer: Uint8Array): number {
+  const received = retry(() => libc().recv(fd, buffer, buffer.length, 0));
+  return check(received, "receive from the kernel");
+}
+
+/** Sets an integer socket option; false when this kernel does not know it (ENOPROTOOPT). */
+export function setSocketOption(fd: number, level: number, option: number, value: number): boolean {
+  const bytes = new Int32Array([value]);
+  if (libc().setsockopt(fd, level, option, bytes, 4) === 0) return true;
+  if (errnoOf(errno()).name === "ENOPROTOOPT") return false;
+  return check(-1, `set socket option ${option}`) === 0;
+}
+
+/** Sets SO_RCVTIMEO, so that no receive blocks for ever. */
+export function setReceiveTimeout(fd: number, seconds: number): void {
+  const SO_RCVTIMEO = 20;
+  const timeval = new BigInt64Array([BigInt(seconds), 0n]);
+  check(libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeval, 16), "set SO_RCVTIMEO");
+}
+
+/** Opens a file with O_* flags (O_RDONLY when left out) and returns its file descriptor, closed on exec. */
+export function open(path: string, flags = 0, mode = 0): number {
+  return check(libc().open(cString(path), flags | O_CLOEXEC, mode), `open ${path}`);
+}
+
+/** Closes a file descriptor. */
+export function close(fd: number): void {
+  check(libc().close(fd), `close file descriptor ${fd}`);
+}
+
+/** Moves the calling thread into the namespace that `fd` stands for. */
+export function setns(fd: number, kind: number): void {
+  check(libc().setns(fd, kind), "enter a namespace");
+}
+
+/** Gives the calling thread new namespaces of its own (CLONE_NEWNET, CLONE_NEWNS). */
+export function unshare(flags: number): void {
+  check(libc().unshare(flags), "make a namespace");
+}
+
+/** Mounts; `type` and `source` are "" where the kernel ignores them. */
+export function mount(
+  source: string,
+  target: string,
+  options: { type?: string; flags?: number; data?: string } = {},
+): void {
+  const { type = "", flags = 0, data = "" } = options;
+  const result = libc().mount(
+    cString(source),
+    cString(target),
+    cString(type),
+    BigInt(flags),
+    cString(data),
+  );
+  check(result, `mount ${source || type} on ${target}`);
+}
+
+/** Unmounts `target`; MNT_DETACH as `flags` takes it away even while it is in use. */
+export function umount(target: string, flags = 0): void {
+  check(libc().umount2(cString(target), flags), `unmount ${target}`);
+}
+
+/** Locks an open file (LOCK_EX, with LOCK_NB without waiting); false when another process holds it. */
+export function flock(fd: number, operation: number): boolean {
+  if (retry(() => libc().flock(fd, operation)) === 0) return true;
+  if (errnoOf(errno()).name === "EAGAIN") return false;
+  return check(-1, "lock a file") === 0;
+}
+
+/** Returns the magic number of the file system an open file lives on (statfs.f_type). */
+export function fileSystemType(fd: number): number {
+  // struct statfs begins with f_type as a long and is 120 bytes long on x86-64 and arm64.
+  const statfs = new BigInt64Array(16);
+  check(libc().fstatfs(fd, statfs), "read a file system's type");
+  return Number(statfs[0]);
+}
+
+/** Ends the process at once without running any more JavaScript; `last` goes to stderr first. */
+export function abandon(last: string): never {
+  const bytes = new TextEncoder().encode(`${last}\n`);
+  libc().write(2, bytes, bytes.length);
+  libc()._exit(70);
+  throw new Failure(last);
+}
+
+/** Opens libc once per process: 0.2 ms, so only where a call is made. Without a JIT bun:ffi cannot (code `NoFFI`). */
+const libc = (() => {
+  let symbols: ReturnType<typeof openLibc> | undefined;
+  return () => {
+    symbols ??= openLibc();
+    return symbols;
+  };
+})();
+
+function openLibc() {
+  try {
+    return dlopen("libc.so.6", {
+      __errno_location: { args: [], returns: "ptr" },
+      _exit: { args: ["i32"], returns: "void" },
+      bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+      close: { args: ["i32"], returns: "i32" },
+      flock: { args: ["i32", "i32"], returns: "i32" },
+      fstatfs: { args: ["i32", "ptr"], returns: "i32" },
+      mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
+      open: { args: ["ptr", "i32", "u32"], returns: "i32" },
+      // Lengths here are far below 2^31, so the lower half of ssize_t says all.
+      recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+      send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+      setns: { args: ["i32", "i32"], returns: "i32" },
+      setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+      umount2: { args: ["ptr", "i32"], returns: "i32" },
+      unshare: { args: ["i32"], returns: "i32" },
+      write: { args: ["i32", "ptr", "u64"], returns: "i32" },
+    }).symbols;
+  } catch (cause) {
+    throw new Failure(
+      "Cannot call the kernel from this process (bun:ffi needs its JIT and libc.so.6)",
+      {
+        code: "NoFFI",
+        cause,
+      },
+    );
+  }
+}
+
+/** Reads errno; nothing may come between the call and this. */
+function errno(): number {
+  const location = libc().__errno_location();
+  return typeof location === "number" ? read.i32(location) : 0;
+}
+
+function check(result: number, doing: string): number {
+  if (result >= 0) return result;
+  const { name, text } = errnoOf(errno());
+  throw new Failure(`Cannot ${doing}: ${text} (${name})`, { code: name });
+}
+
+/** A signal may interrupt any blocking call, and does so on a socket with SO_RCVTIMEO whatever SA_RESTART says (signal(7)). */
+function retry(call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result >= 0 || errno() !== EINTR) return result;
+  }
+}
+
+function cString(text: string): Uint8Array {
+  return new TextEncoder().encode(`${text}\0`);
+}

@@ -1,0 +1,295 @@
+import { codeOf, Failure } from "../errors.ts";
+import {
+  addAddressRequest,
+  deleteAddressRequest,
+  listAddressesRequest,
+  readAddress,
+} from "../netlink/address.ts";
+import { Conn, type Exchange } from "../netlink/conn.ts";
+import {
+  addLinkRequest,
+  altnameRequest,
+  deleteLinkRequest,
+  getLinkRequest,
+  listLinksRequest,
+  RTM_DELLINKPROP,
+  RTM_NEWLINKPROP,
+  readLink,
+  setAliasRequest,
+  setLinkRequest,
+} from "../netlink/link.ts";
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from "../netlink/message.ts";
+import {
+  listRoutesRequest,
+  lookupRequest,
+  RTM_DELROUTE,
+  RTM_NEWROUTE,
+  RTN_BLACKHOLE,
+  RTN_PROHIBIT,
+  RTN_UNREACHABLE,
+  readRoute,
+  routeRequest,
+  routeText,
+} from "../netlink/route.ts";
+import {
+  listRulesRequest,
+  RTM_DELRULE,
+  RTM_NEWRULE,
+  readRule,
+  ruleRequest,
+  ruleText,
+} from "../netlink/rule.ts";
+import type {
+  Family,
+  Link,
+  LinkAddress,
+  LinkChange,
+  NewLink,
+  NewLinkOptions,
+  Route,
+  RouteFilter,
+  Rule,
+} from "../netlink/types.ts";
+import type { Kernel } from "./kernel.ts";
+import {
+  AF_NETLINK,
+  close,
+  NETLINK_ROUTE,
+  recv,
+  SOCK_RAW,
+  SOL_NETLINK,
+  send,
+  setReceiveTimeout,
+  setSocketOption,
+  socket,
+} from "./libc.ts";
+
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+/** Smaller buffers truncate dumps, and the rest is lost (the kernel sends up to 32 KiB at a time). */
+const BUFFER = 65536;
+/** The kernel answers before send returns; this only bounds the wait for an answer that was lost (ENOBUFS). */
+const ANSWER_SECONDS = 5;
+
+/** Opens an rtnetlink socket in the namespace this thread is in. Failure `NoFFI` where bun:ffi does not work. */
+export function openKernel(): Kernel {
+  return new Rtnetlink(openSocket());
+}
+
+/** Opens the socket alone; it stays in the namespace in which it was opened. */
+export function openSocket(): number {
+  const fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+  // Kernels before 4.12 and 4.20 lack these: errors then have no text, and dumps are filtered here as well.
+  setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
+  setSocketOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
+  setSocketOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+  setReceiveTimeout(fd, ANSWER_SECONDS);
+  return fd;
+}
+
+/** Makes a Kernel of a socket that openSocket opened, possibly in another namespace. */
+export function kernelOn(fd: number): Kernel {
+  return new Rtnetlink(fd);
+}
+
+class Rtnetlink implements Kernel {
+  readonly #conn: Conn;
+  #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#conn = new Conn(exchangeOver(fd));
+  }
+
+  links(): Link[] {
+    return this.#conn.list(listLinksRequest(), "list links", readLink);
+  }
+
+  link(nameOrIndex: string | number): Link | undefined {
+    const doing = `read link ${nameOrIndex}`;
+    return unless(["ENODEV"], () => this.#conn.get(getLinkRequest(nameOrIndex), doing, readLink));
+  }
+
+  addLink(name: string, link: NewLink, options: NewLinkOptions = {}): void {
+    const on = "parent" in link ? ` on link ${link.parent}` : "";
+    const doing = `add ${link.kind} ${name}${on}`;
+    const { alias, netnsFd } = options;
+    if (alias !== undefined && netnsFd !== undefined) {
+      throw new Failure(`Cannot ${doing}: set its alias from inside the namespace`, {
+        code: "EINVAL",
+      });
+    }
+    this.#conn.tell(addLinkRequest(name, link, options), doing);
+    if (alias !== undefined) this.#conn.tell(setAliasRequest(name, alias), `set alias of ${name}`);
+  }
+
+  deleteLink(nameOrIndex: string | number): boolean {
+    return done(["ENODEV"], () =>
+      this.#conn.tell(deleteLinkRequest(nameOrIndex), `delete link ${nameOrIndex}`),
+    );
+  }
+
+  setLink(index: number, change: LinkChange): void {
+    const words = Object.entries(change).map(([name, value]) => `${name}=${value}`);
+    this.#conn.tell(setLinkRequest(index, change), `set ${words.join(" ")} on link ${index}`);
+  }
+
+  addAltname(index: number, altname: string): void {
+    const request = altnameRequest(RTM_NEWLINKPROP, index, altname);
+    this.#conn.tell(request, `add altname ${altname} to link ${index}`);
+  }
+
+  deleteAltname(index: number, altname: string): void {
+    const request = altnameRequest(RTM_DELLINKPROP, index, altname);
+    this.#conn.tell(request, `delete altname ${altname} of link ${index}`);
+  }
+
+  addresses(family?: Family): LinkAddress[] {
+    return this.#conn.list(listAddressesRequest(family), "list addresses", readAddress);
+  }
+
+  addAddress(index: number, address: string, options: { nodad?: boolean } = {}): void {
+    const request = addAddressRequest(index, address, options);
+    try {
+      this.#conn.tell(request, `add address ${address} to link ${index}`);
+    } catch (error) {
+      // EEXIST for IPv6 also when the same address is there with another prefix length: only an equal one is success.
+      if (codeOf(error) !== "EEXIST" || !this.#hasAddress(index, address)) throw error;
+    }
+  }
+
+  deleteAddress(index: number, address: string): void {
+    done(["EADDRNOTAVAIL", "ENODEV"], () =>
+      this.#conn.tell(
+        deleteAddressRequest(index, address),
+        `delete address ${address} of link ${index}`,
+      ),
+    );
+  }
+
+  routes(filter: RouteFilter): Route[] {
+    const listed = unless(["ENOENT"], () =>
+      this.#conn.list(listRoutesRequest(filter), `list IPv${filter.family} routes`, readRoute),
+    );
+    return (listed ?? []).filter((route) => matches(route, filter));
+  }
+
+  addRoute(route: Route): void {
+    const request = routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route);
+    this.#conn.tell(request, `add route ${routeText(route)}`);
+  }
+
+  replaceRoute(route: Route): void {
+    this.#conn.tell(replaceRequest(route), `set route ${routeText(route)}`);
+  }
+
+  deleteRoute(route: Route): boolean {
+    const request = routeRequest(RTM_DELROUTE, 0, route);
+    return done(GONE, () => this.#conn.tell(request, `delete route ${routeText(route)}`));
+  }
+
+  changeRoutes(
+    changes: readonly { verb: "replace" | "delete"; route: Route }[],
+  ): (Error | undefined)[] {
+    const failures = this.#conn.tellAll(
+      changes.map(({ verb, route }) =>
+        verb === "replace"
+          ? { request: replaceRequest(route), doing: `set route ${routeText(route)}` }
+          : {
+              request: routeRequest(RTM_DELROUTE, 0, route),
+              doing: `delete route ${routeText(route)}`,
+            },
+      ),
+    );
+    return failures.map((failure, i) =>
+      changes[i]?.verb === "delete" && GONE.includes(failure?.code ?? "") ? undefined : failure,
+    );
+  }
+
+  rules(family: Family): Rule[] {
+    const listed = this.#conn.list(listRulesRequest(family), `list IPv${family} rules`, readRule);
+    return listed.filter((rule) => rule.family === family);
+  }
+
+  addRule(rule: Rule): void {
+    const request = ruleRequest(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
+    done(["EEXIST"], () => this.#conn.tell(request, `add rule ${ruleText(rule)}`));
+  }
+
+  deleteRule(rule: Rule): boolean {
+    const request = ruleRequest(RTM_DELRULE, 0, rule);
+    return done(["ENOENT"], () => this.#conn.tell(request, `delete rule ${ruleText(rule)}`));
+  }
+
+  lookup(
+    dst: string,
+    options: { src?: string; oif?: number; iif?: number } = {},
+  ): Route | undefined {
+    const request = lookupRequest(dst, options);
+    const route = unless(["ENETUNREACH", "EHOSTUNREACH", "EACCES"], () =>
+      this.#conn.get(request, `look up the route to ${dst}`, readRoute),
+    );
+    // IPv6 answers with the unreachable route itself where IPv4 answers with the error.
+    return route && DEAD_ENDS.includes(route.type) ? undefined : route;
+  }
+
+  close(): void {
+    if (this.#fd < 0) return;
+    close(this.#fd);
+    this.#fd = -1;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #hasAddress(index: number, address: string): boolean {
+    return this.addresses().some((one) => one.index === index && one.address === address);
+  }
+}
+
+/** ESRCH: no such route; ENOENT: no such table; ENODEV: its interface is gone, and the route with it. */
+const GONE = ["ESRCH", "ENOENT", "ENODEV"];
+const DEAD_ENDS = [RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT];
+
+function exchangeOver(fd: number): Exchange {
+  const buffer = new Uint8Array(BUFFER);
+  return (request, take) => {
+    send(fd, request);
+    while (!take(buffer.subarray(0, recv(fd, buffer))));
+  };
+}
+
+function replaceRequest(route: Route) {
+  return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route);
+}
+
+function matches(route: Route, filter: RouteFilter): boolean {
+  return (
+    route.family === filter.family &&
+    (filter.table === undefined || route.table === filter.table) &&
+    (filter.protocol === undefined || route.protocol === filter.protocol) &&
+    (filter.oif === undefined || route.nexthops.some((hop) => hop.oif === filter.oif))
+  );
+}
+
+/** Runs a call; undefined when it fails with one of the codes. */
+function unless<T>(codes: readonly string[], call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (codes.includes(codeOf(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** Runs a call; false when it fails with one of the codes. */
+function done(codes: readonly string[], call: () => void): boolean {
+  return (
+    unless(codes, () => {
+      call();
+      return true;
+    }) === true
+  );
+}

@@ -1,0 +1,130 @@
+/** One attribute as read: its payload is a view into the datagram, valid until the next receive. */
+export interface Attribute {
+  readonly type: number;
+  readonly payload: Uint8Array;
+}
+
+/** NLA_TYPE_MASK: the two upper bits are NLA_F_NESTED and NLA_F_NET_BYTEORDER (linux/netlink.h). */
+const TYPE_MASK = 0x3fff;
+/** RTM_NEWLINKPROP refuses IFLA_PROP_LIST without it; other nests may go without, as iproute2 sends them. */
+export const NLA_F_NESTED = 0x8000;
+const HEADER = 4;
+
+/** Writes one attribute: length and type (u16 each, host order), payload, zeros up to a multiple of 4. */
+export function attribute(type: number, payload: Uint8Array): Uint8Array {
+  const length = HEADER + payload.length;
+  const bytes = new Uint8Array(align(length));
+  writeU16(bytes, 0, length);
+  writeU16(bytes, 2, type);
+  bytes.set(payload, HEADER);
+  return bytes;
+}
+
+/** Writes an attribute that holds other attributes or a header followed by attributes. */
+export function nest(type: number, parts: readonly Uint8Array[]): Uint8Array {
+  return attribute(type, concat(parts));
+}
+
+/** Writes a text attribute with its NUL, as the kernel itself answers. */
+export function text(type: number, value: string): Uint8Array {
+  return attribute(type, new TextEncoder().encode(`${value}\0`));
+}
+
+/** Writes a text attribute without NUL, as iproute2 sends IFLA_INFO_KIND and IFLA_IFALIAS. */
+export function bareText(type: number, value: string): Uint8Array {
+  return attribute(type, new TextEncoder().encode(value));
+}
+
+/** Writes an unsigned 8-bit attribute. */
+export function u8(type: number, value: number): Uint8Array {
+  return attribute(type, Uint8Array.of(value));
+}
+
+/** Writes an unsigned 16-bit attribute in host order. */
+export function u16(type: number, value: number): Uint8Array {
+  return attribute(type, Uint8Array.of(value, value >>> 8));
+}
+
+/** Writes an unsigned 32-bit attribute in host order. */
+export function u32(type: number, value: number): Uint8Array {
+  return attribute(type, Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24));
+}
+
+/** Reads the attributes between `start` and the end of `bytes`; a length that does not fit ends the list (nla_ok). */
+export function readAttributes(bytes: Uint8Array, start = 0): Map<number, Uint8Array> {
+  const found = new Map<number, Uint8Array>();
+  let at = start;
+  while (at + HEADER <= bytes.length) {
+    const length = readU16(bytes, at);
+    if (length < HEADER || at + length > bytes.length) break;
+    found.set(readU16(bytes, at + 2) & TYPE_MASK, bytes.subarray(at + HEADER, at + length));
+    at += align(length);
+  }
+  return found;
+}
+
+/** Reads a list in which one type repeats, such as the names in IFLA_PROP_LIST. */
+export function readAttributeList(bytes: Uint8Array, start = 0): Attribute[] {
+  const found: Attribute[] = [];
+  let at = start;
+  while (at + HEADER <= bytes.length) {
+    const length = readU16(bytes, at);
+    if (length < HEADER || at + length > bytes.length) break;
+    const payload = bytes.subarray(at + HEADER, at + length);
+    found.push({ type: readU16(bytes, at + 2) & TYPE_MASK, payload });
+    at += align(length);
+  }
+  return found;
+}
+
+/** Reads a text payload, with or without its NUL. */
+export function readText(payload: Uint8Array | undefined): string {
+  if (!payload) return "";
+  const end = payload.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? payload : payload.subarray(0, end));
+}
+
+/** Reads a u16 in host order; every machine this runs on (x86-64, arm64) is little-endian. */
+export function readU16(bytes: Uint8Array, at = 0): number {
+  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+}
+
+/** Reads a u32 in host order. */
+export function readU32(bytes: Uint8Array, at = 0): number {
+  return (readU16(bytes, at) | (readU16(bytes, at + 2) << 16)) >>> 0;
+}
+
+/** Reads a u64 in host order. */
+export function readU64(bytes: Uint8Array, at = 0): bigint {
+  return BigInt(readU32(bytes, at)) | (BigInt(readU32(bytes, at + 4)) << 32n);
+}
+
+/** Stores a u16 in host order. */
+export function writeU16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+}
+
+/** Stores a u32 in host order. */
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  writeU16(bytes, at, value);
+  writeU16(bytes, at + 2, value >>> 16);
+}
+
+/** Rounds a length up to the 4 bytes netlink aligns everything to. */
+export function align(length: number): number {
+  return (length + 3) & ~3;
+}
+
+/** Joins byte runs into one. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

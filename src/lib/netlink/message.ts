@@ -1,0 +1,109 @@
+import {
+  align,
+  concat,
+  readAttributes,
+  readText,
+  readU16,
+  readU32,
+  writeU32,
+} from "./attribute.ts";
+
+/** One netlink message; `body` is a view into the datagram, valid until the next receive. */
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly seq: number;
+  readonly portid: number;
+  readonly body: Uint8Array;
+}
+
+/** What to ask of the kernel: type and flags without NLM_F_REQUEST, the body in parts. */
+export interface Request {
+  readonly type: number;
+  readonly flags: number;
+  readonly body: readonly Uint8Array[];
+}
+
+/** The end of a conversation: NLMSG_ERROR or NLMSG_DONE. `errno` is positive, 0 for success. */
+export interface Verdict {
+  readonly errno: number;
+  /** NLMSGERR_ATTR_MSG; on success it is a warning. */
+  readonly text: string | undefined;
+  /** NLMSGERR_ATTR_OFFS: where the refused attribute stands, counted from the request's nlmsghdr. */
+  readonly offset: number | undefined;
+}
+
+export const NLMSG_NOOP = 1;
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
+
+export const NLM_F_REQUEST = 0x1;
+export const NLM_F_MULTI = 0x2;
+export const NLM_F_ACK = 0x4;
+export const NLM_F_DUMP_INTR = 0x10;
+export const NLM_F_DUMP = 0x300;
+export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
+const NLM_F_CAPPED = 0x100;
+const NLM_F_ACK_TLVS = 0x200;
+
+const NLMSGERR_ATTR_MSG = 1;
+const NLMSGERR_ATTR_OFFS = 2;
+const HEADER = 16;
+
+/** Writes one request with its nlmsghdr (linux/netlink.h): length, type, flags, sequence, port 0. */
+export function writeMessage(request: Request, seq: number): Uint8Array {
+  const header = new Uint8Array(HEADER);
+  const bytes = concat([header, ...request.body]);
+  writeU32(bytes, 0, bytes.length);
+  writeU32(bytes, 4, request.type | ((request.flags | NLM_F_REQUEST) << 16));
+  writeU32(bytes, 8, seq);
+  return bytes;
+}
+
+/** Splits a datagram into its messages. A length that does not fit ends it: the rest was cut off (MSG_TRUNC). */
+export function readMessages(datagram: Uint8Array): Message[] {
+  const messages: Message[] = [];
+  let at = 0;
+  while (at + HEADER <= datagram.length) {
+    const length = readU32(datagram, at);
+    if (length < HEADER || at + length > datagram.length) break;
+    messages.push({
+      type: readU16(datagram, at + 4),
+      flags: readU16(datagram, at + 6),
+      seq: readU32(datagram, at + 8),
+      portid: readU32(datagram, at + 12),
+      body: datagram.subarray(at + HEADER, at + length),
+    });
+    at += align(length);
+  }
+  return messages;
+}
+
+/**
+ * Reads NLMSG_ERROR and NLMSG_DONE; undefined for every other type. Both begin with a negative errno; a dump that fails
+ * ends in NLMSG_DONE with one. With ACK_TLVS attributes follow: behind the echoed request, or its header alone if CAPPED.
+ */
+export function readVerdict(message: Message): Verdict | undefined {
+  if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) return undefined;
+  const errno = message.body.length >= 4 ? -(readU32(message.body) | 0) : 0;
+  if ((message.flags & NLM_F_ACK_TLVS) === 0) {
+    return { errno, text: undefined, offset: undefined };
+  }
+  const attributes = readAttributes(message.body, endOfEcho(message));
+  const text = attributes.get(NLMSGERR_ATTR_MSG);
+  const offset = attributes.get(NLMSGERR_ATTR_OFFS);
+  return {
+    errno,
+    text: text && readText(text),
+    offset: offset && readU32(offset),
+  };
+}
+
+function endOfEcho(message: Message): number {
+  if (message.type === NLMSG_DONE) return 4;
+  const echoed = (message.flags & NLM_F_CAPPED) !== 0 ? HEADER : readU32(message.body, 4);
+  return 4 + align(Math.max(echoed, HEADER));
+}
