@@ -100,6 +100,15 @@ export interface Kube {
     options: Selection & { resourceVersion: string; timeoutSeconds?: number },
     signal: AbortSignal,
   ): AsyncIterable<WatchEvent<Kinds[K]>>;
+  /** Returns the same client with other limits; absent where a client has none (kube/fence.ts then wraps). */
+  with?(limits: KubeLimits): Kube;
+}
+
+export interface KubeLimits {
+  /** Longest time one call may take, its retries included. */
+  readonly timeoutMs?: number | undefined;
+  /** Called right before every attempt to write; throws to keep the write from being sent. */
+  readonly beforeWrite?: (() => void) | undefined;
 }
 
 /** A local copy of a selection of objects, kept up to date by list and watch (kube/informer.ts). */
