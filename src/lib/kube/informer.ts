@@ -1,0 +1,108 @@
+import { codeOf, explain, Failure } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { createBackoff } from "./backoff.ts";
+import { type Clock, pause, systemClock } from "./clock.ts";
+import { createCopy, isOlder } from "./copy.ts";
+import type { KindName, Kinds, Kube, Selection, Store } from "./kube.ts";
+
+export interface InformerOptions {
+  readonly selection?: Selection | undefined;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly clock?: Clock | undefined;
+  readonly random?: (() => number) | undefined;
+  /** First and longest wait between attempts; 500 ms and 30 s. */
+  readonly minMs?: number | undefined;
+  readonly maxMs?: number | undefined;
+  /** How long one watch may last at the server, before jitter; 400. */
+  readonly timeoutSeconds?: number | undefined;
+}
+
+/** How often a list that is older than what we hold is refused before it is believed (a restored etcd goes back for good). */
+const staleLists = 3;
+
+/**
+ * Keeps a copy of the selected objects until `signal` fires. The first list fills it; a watch keeps it true and goes on
+ * from the last resourceVersion after a disconnect; only a complete new list ever replaces it (LESSONS 13).
+ */
+export function createInformer<K extends KindName>(
+  kube: Kube,
+  kind: K,
+  options: InformerOptions,
+): Store<Kinds[K]> {
+  const copy = createCopy<Kinds[K]>((error) =>
+    options.log.error(`${kind}: a listener failed: ${explain(error)}`),
+  );
+  void follow(kube, kind, { ...options, copy }).finally(() =>
+    copy.stop(new Failure(`The copy of ${kind} objects has stopped`, { code: "Stopped" })),
+  );
+  return copy.store;
+}
+
+type Following<K extends KindName> = InformerOptions & {
+  readonly copy: ReturnType<typeof createCopy<Kinds[K]>>;
+};
+
+async function follow<K extends KindName>(kube: Kube, kind: K, to: Following<K>): Promise<void> {
+  const { copy, log, signal } = to;
+  const clock = to.clock ?? systemClock;
+  const random = to.random ?? Math.random;
+  const backoff = createBackoff({ minMs: to.minMs ?? 500, maxMs: to.maxMs ?? 30_000, random });
+  let version: string | undefined;
+  let seen = "";
+  let stale = 0;
+  let complained = "";
+  while (!signal.aborted) {
+    try {
+      if (version === undefined) {
+        const list = await kube.list(kind, to.selection);
+        if (signal.aborted) return;
+        if (isOlder(list.resourceVersion, seen) && ++stale <= staleLists) {
+          throw new Failure(
+            `Cannot use the list of ${kind} objects: it is of resourceVersion ${list.resourceVersion}, older than ${seen} seen before`,
+            { code: "Unavailable" },
+          );
+        }
+        stale = 0;
+        seen = version = list.resourceVersion;
+        copy.replace(list.items);
+      }
+      const begun = clock.now();
+      let events = 0;
+      const seconds = (to.timeoutSeconds ?? 400) * (0.75 + random() / 2);
+      const stream = kube.watch(
+        kind,
+        { ...to.selection, resourceVersion: version, timeoutSeconds: Math.ceil(seconds) },
+        signal,
+      );
+      for await (const event of stream) {
+        if (signal.aborted) return;
+        const at: string | undefined =
+          event.type === "BOOKMARK" ? event.resourceVersion : event.object.metadata.resourceVersion;
+        if (at !== undefined && isOlder(at, version)) {
+          throw new Failure(`The watch of ${kind} went back from ${version} to ${at}`, {
+            code: "Expired",
+          });
+        }
+        if (event.type !== "BOOKMARK") copy.apply(event.type, event.object);
+        if (at !== undefined) seen = version = at;
+        events++;
+        backoff.reset();
+        complained = "";
+      }
+      if (events === 0 && clock.now() - begun < 1000) {
+        await pause(backoff.next(), clock, signal);
+      } else backoff.reset();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (codeOf(error) === "Expired") version = undefined;
+      const wait = backoff.next();
+      const text = explain(error);
+      if (text !== complained) {
+        log.warn(`${kind}: ${text}`, { retryInMs: wait, objects: copy.store.list().length });
+      }
+      complained = text;
+      await pause(wait, clock, signal);
+    }
+  }
+}
