@@ -106,3 +106,25 @@ export interface NodeFault {
 
 export const verbs = ["attach", "detach", "check", "gc", "status"] as const;
 export type Verb = (typeof verbs)[number];
+
+/** The codes of `NodeFault`; a `Failure` inside nicd carries one as text in its `code`. */
+export const faultCode = {
+  /** CNI spec: the container is unknown (CHECK without an attachment). */
+  unknownContainer: 3,
+  /** CNI spec: the request or the annotation cannot be met as written. */
+  invalidConfig: 7,
+  /** CNI spec: transient; the same request may succeed later. */
+  tryLater: 11,
+  /** Something in nicd broke; details say what. */
+  internal: 100,
+  /** No NIC of this host answers the request. */
+  noNic: 101,
+  /** Every address of a pool is in use. */
+  poolFull: 102,
+  /** Another network uses the master in a way that excludes this one. */
+  masterConflict: 103,
+  /** A DEL of this very attachment came first: undo and give up. */
+  buried: 104,
+  /** A static address is taken, excluded or outside the pool. */
+  addressRefused: 105,
+} as const;

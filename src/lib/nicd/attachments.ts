@@ -1,0 +1,261 @@
+import type { Allocation } from "../api/kinds.ts";
+import { explain, Failure } from "../errors.ts";
+import type { Log } from "../log.ts";
+import {
+  type AttachmentKey,
+  type AttachReply,
+  type AttachRequest,
+  type CheckReply,
+  type DetachReply,
+  faultCode,
+  type GcReply,
+  type GcRequest,
+} from "../node/contract.ts";
+import { type Selection, selectNics } from "../plan/selection.ts";
+import { Addressing } from "./addressing.ts";
+import type { AttachmentRecord } from "./attachmentrecord.ts";
+import type { Store } from "./store.ts";
+import type { NodeView } from "./view.ts";
+
+export interface AttachmentDeps {
+  readonly store: Store;
+  readonly view: NodeView;
+  readonly log: Log;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Content of /proc/sys/kernel/random/boot_id. */
+  readonly bootId: string;
+}
+
+/**
+ * Who holds which NICs and addresses on this node. Each call is one SQLite transaction and returns after its commit;
+ * nothing in it waits, so calls cannot interleave.
+ */
+export class Attachments {
+  readonly #deps: AttachmentDeps;
+  readonly #addressing: Addressing;
+  readonly #listeners = new Set<(network: string) => void>();
+
+  constructor(deps: AttachmentDeps) {
+    this.#deps = deps;
+    this.#addressing = new Addressing(deps.store.records);
+  }
+
+  /**
+   * Chooses NICs, takes their addresses and records it, all or nothing. A key that is attached gets its recorded answer
+   * again. Throws a `Failure` whose code is a `faultCode` as text.
+   */
+  attach(request: AttachRequest): AttachReply {
+    const { store, now } = this.#deps;
+    const kept = store.records.find(request);
+    if (kept) {
+      this.#follow(kept, request);
+      return replyOf(kept);
+    }
+    const at = now();
+    if (store.graves.holds(request, at)) {
+      throw new Failure(
+        `Cannot attach ${describe(request)}: it was detached before it was attached; a new sandbox gets a new container ID`,
+        { code: String(faultCode.buried) },
+      );
+    }
+    const record = this.#commit(() => {
+      const made = this.#make(request, at);
+      store.records.insert(made);
+      store.graves.open(request);
+      return made;
+    });
+    this.#changed(request.network);
+    return replyOf(record);
+  }
+
+  /** Releases a key's addresses. An unknown key is success too, and its late attach will be refused for 15 min. */
+  detach(key: AttachmentKey): DetachReply {
+    return { released: this.#release(key)?.interfaces.flatMap(addressesOf) ?? [] };
+  }
+
+  /** Returns what is recorded for a key; throws code 3 when nothing is. */
+  check(key: AttachmentKey): CheckReply {
+    const record = this.#deps.store.records.find(key);
+    if (record) return { ...replyOf(record), netns: record.netns };
+    throw new Failure(`No attachment is recorded for ${describe(key)}`, {
+      code: String(faultCode.unknownContainer),
+    });
+  }
+
+  /** Releases every attachment of a network that the runtime does not call valid. */
+  gc(request: GcRequest): GcReply {
+    const valid = new Set(request.valid.map((key) => `${key.containerID} ${key.ifname}`));
+    const released: AttachmentKey[] = [];
+    for (const record of this.#deps.store.records.list(request.network)) {
+      if (valid.has(`${record.containerID} ${record.ifname}`)) continue;
+      this.#release(record);
+      released.push(keyOf(record));
+      this.#deps.log.info("released by CNI GC", { ...keyOf(record), pod: record.pod });
+    }
+    return { released };
+  }
+
+  /** Chooses NICs as an attach without wishes would, for STATUS; changes nothing. */
+  preview(request: Pick<AttachRequest, "network" | "ref">): Selection {
+    return this.#select({ ...request, request: {}, deviceIDs: [] });
+  }
+
+  /** Addresses in pools of this node; for STATUS. */
+  get addressing(): Addressing {
+    return this.#addressing;
+  }
+
+  /** Returns one attachment's record; undefined when there is none. */
+  find(key: AttachmentKey): AttachmentRecord | undefined {
+    return this.#deps.store.records.find(key);
+  }
+
+  /** Returns every attachment, or one network's. */
+  list(network?: string): AttachmentRecord[] {
+    return this.#deps.store.records.list(network);
+  }
+
+  /** Returns the rows of `IPPool.spec.allocations` of one pool, sorted by index. */
+  allocationsOf(network: string, podCIDR: string): Allocation[] {
+    return this.#deps.store.records.allocations(network, podCIDR);
+  }
+
+  /** Returns the host NICs that pod links hang off now. */
+  mastersInUse(): Set<string> {
+    return new Set(this.#deps.store.records.masterUses().map((use) => use.master));
+  }
+
+  /** Calls back after each commit that changed a network's attachments; returns the way to stop. */
+  onChange(listener: (network: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #make(request: AttachRequest, at: number): AttachmentRecord {
+    const { view, bootId } = this.#deps;
+    const { network, ref } = request;
+    const { nics, reason } = this.#select(request);
+    const pools = view.pools(network);
+    const addresses = ref.pooled
+      ? this.#addressing.give({ network, subnet: ref.subnet, nics, ips: request.ips, pools }, at)
+      : [];
+    return {
+      ...keyOf(request),
+      pod: request.pod,
+      netns: request.netns,
+      netnsDev: request.netnsDev,
+      netnsIno: request.netnsIno,
+      bootId,
+      pluginType: ref.pluginType,
+      mode: ref.mode,
+      reason,
+      attachedAt: at,
+      interfaces: nics.map((nic, i) => ({
+        name: `${request.ifname}-${i}`,
+        master: nic.master,
+        netAddress: nic.netAddress,
+        pciAddress: nic.pciAddress,
+        addresses: addresses[i] ?? [],
+      })),
+    };
+  }
+
+  #select(request: Pick<AttachRequest, "network" | "ref" | "request" | "deviceIDs">): Selection {
+    const { store, view } = this.#deps;
+    const nics = view.nics();
+    if (!nics) {
+      throw new Failure("This node's NICs have not been read yet: nicd has just started", {
+        code: String(faultCode.tryLater),
+      });
+    }
+    const spec = view.network(request.network);
+    return selectNics({
+      network: request.network,
+      masterNets: request.ref.masterNets,
+      strategy: spec?.attachPolicy?.strategy ?? "none",
+      rails: spec?.rails ?? false,
+      pluginType: request.ref.pluginType,
+      mode: request.ref.mode,
+      request: request.request,
+      deviceIDs: request.deviceIDs,
+      nics,
+      classIds: request.request.class ? view.deviceClass(request.request.class)?.ids : undefined,
+      parentOf: (pci) => view.parentOf(pci),
+      uses: store.records.masterUses(),
+    });
+  }
+
+  /** A repeated attach may name another namespace file: proofs must look at the one in use. */
+  #follow(kept: AttachmentRecord, request: AttachRequest): void {
+    const same =
+      kept.netns === request.netns &&
+      kept.netnsDev === request.netnsDev &&
+      kept.netnsIno === request.netnsIno &&
+      kept.pod.uid === request.pod.uid;
+    if (!same) this.#deps.store.records.move(request, request);
+  }
+
+  #release(key: AttachmentKey): AttachmentRecord | undefined {
+    const { store, now } = this.#deps;
+    const at = now();
+    const record = this.#commit(() => {
+      const removed = store.records.remove(key, at);
+      store.graves.bury(key, { early: removed === undefined, now: at });
+      return removed;
+    });
+    if (!record) return undefined;
+    const addresses = record.interfaces.flatMap((nic) => nic.addresses);
+    this.#addressing.release(record.network, addresses, at);
+    this.#changed(record.network);
+    return record;
+  }
+
+  /** One transaction; when it fails the pools in memory may be ahead of the record and are read anew. */
+  #commit<T>(work: () => T): T {
+    try {
+      return this.#deps.store.transaction(work);
+    } catch (error) {
+      this.#addressing.forget();
+      throw error;
+    }
+  }
+
+  #changed(network: string): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(network);
+      } catch (error) {
+        this.#deps.log.error("a listener of attachments failed", {
+          network,
+          error: explain(error),
+        });
+      }
+    }
+  }
+}
+
+function replyOf(record: AttachmentRecord): AttachReply {
+  return {
+    reason: record.reason,
+    interfaces: record.interfaces.map((nic) => ({
+      name: nic.name,
+      master: nic.master,
+      netAddress: nic.netAddress,
+      pciAddress: nic.pciAddress,
+      addresses: nic.addresses.map((a) => `${a.address}/${a.prefixLength}`),
+    })),
+  };
+}
+
+function addressesOf(nic: AttachmentRecord["interfaces"][number]): string[] {
+  return nic.addresses.map((a) => a.address);
+}
+
+function keyOf(key: AttachmentKey): AttachmentKey {
+  return { network: key.network, containerID: key.containerID, ifname: key.ifname };
+}
+
+function describe(key: AttachmentKey): string {
+  return `${key.ifname} of container ${key.containerID} to network ${key.network}`;
+}

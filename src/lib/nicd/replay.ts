@@ -1,0 +1,34 @@
+import type { Log } from "../log.ts";
+import { readTombstones, removeTombstone, setAside, type Tombstone } from "../node/tombstone.ts";
+import type { Attachments } from "./attachments.ts";
+
+/**
+ * Takes every detach that was left while nicd was away and deletes each file after its commit. Run before serving, and
+ * again from time to time: a DEL may leave one just while nicd starts. A file that is no tombstone is set aside.
+ * Returns how many were taken.
+ */
+export function replayTombstones(folder: string, attachments: Attachments, log: Log): number {
+  let taken = 0;
+  for (const found of readTombstones(folder)) {
+    if ("problem" in found) {
+      log.warn("set a malformed tombstone aside", {
+        file: setAside(found.file),
+        problem: found.problem,
+      });
+      continue;
+    }
+    take(found.tombstone, attachments, log);
+    removeTombstone(found.file);
+    taken++;
+  }
+  return taken;
+}
+
+/** A tombstone older than the attachment was meant for an earlier one of that key. */
+function take(tombstone: Tombstone, attachments: Attachments, log: Log): void {
+  const { key, at } = tombstone;
+  const attached = attachments.find(key);
+  if (attached && attached.attachedAt > at) return;
+  const { released } = attachments.detach(key);
+  log.info("replayed a tombstone", { ...key, released });
+}

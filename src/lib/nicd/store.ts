@@ -1,0 +1,122 @@
+import { Database } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { Failure } from "../errors.ts";
+import { refuseNetworkFilesystem } from "./filesystem.ts";
+import { Graves } from "./graves.ts";
+import { Records } from "./records.ts";
+import { RoutingTables } from "./routingtables.ts";
+import { schema, schemaVersion } from "./schema.ts";
+
+/** The node's durable record: one SQLite file, owned by nicd alone. */
+export class Store {
+  readonly records: Records;
+  readonly graves: Graves;
+  readonly tables: RoutingTables;
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.records = new Records(db);
+    this.graves = new Graves(db);
+    this.tables = new RoutingTables(db);
+  }
+
+  /** Runs `work` in one transaction: all of it is durable when this returns, or nothing of it happened. */
+  transaction<T>(work: () => T): T {
+    return this.#db.transaction(work).immediate();
+  }
+
+  /** Returns one value kept under a name (`bootId`). */
+  meta(key: string): string | undefined {
+    return this.#db
+      .query<{ value: string }, [string]>("SELECT value FROM meta WHERE key = ?")
+      .get(key)?.value;
+  }
+
+  setMeta(key: string, value: string): void {
+    this.#db.query("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)").run(key, value);
+  }
+
+  /** Returns the last seen objects of one kind, as JSON text. */
+  objects(kind: string): { name: string; json: string }[] {
+    return this.#db
+      .query<{ name: string; json: string }, [string]>(
+        "SELECT name, json FROM objects WHERE kind = ? ORDER BY name",
+      )
+      .all(kind);
+  }
+
+  /** Remembers an object; nothing is written when it has not changed. */
+  putObject(kind: string, name: string, json: string): void {
+    this.#db
+      .query(
+        `INSERT INTO objects (kind, name, json) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET json = excluded.json WHERE json <> excluded.json`,
+      )
+      .run(kind, name, json);
+  }
+
+  deleteObject(kind: string, name: string): void {
+    this.#db.query("DELETE FROM objects WHERE kind = ? AND name = ?").run(kind, name);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+/**
+ * Opens the record, making it when it is not there. Throws when its folder is on a network filesystem, when a newer
+ * multinic wrote it, or when SQLite finds it damaged: a record that cannot be read is never started afresh.
+ */
+export function openStore(file: string, options: { mountinfo?: string } = {}): Store {
+  const folder = dirname(file);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  refuseNetworkFilesystem(folder, options.mountinfo);
+  let db: Database | undefined;
+  try {
+    db = new Database(file, { create: true, strict: true });
+    prepare(db, file);
+    return new Store(db);
+  } catch (error) {
+    db?.close();
+    if (error instanceof Failure) throw error;
+    throw damaged(file, error);
+  }
+}
+
+function prepare(db: Database, file: string): void {
+  db.run("PRAGMA busy_timeout = 2000");
+  const mode = db.query<{ journal_mode: string }, []>("PRAGMA journal_mode = WAL").get();
+  if (mode?.journal_mode !== "wal") {
+    throw new Failure(
+      `Cannot open the node's record ${file}: its filesystem does not allow write-ahead logging (journal mode ${mode?.journal_mode}); put it on a local disk or tmpfs`,
+    );
+  }
+  db.run("PRAGMA synchronous = NORMAL");
+  db.run("PRAGMA foreign_keys = ON");
+  const faults = db
+    .query<{ integrity_check: string }, []>("PRAGMA integrity_check(10)")
+    .all()
+    .map((row) => row.integrity_check);
+  if (faults.join() !== "ok") throw damaged(file, new Failure(faults.join("; ")));
+  const found = db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version;
+  if (found === schemaVersion) return;
+  if (found !== 0) {
+    throw new Failure(
+      `Cannot open the node's record ${file}: it has schema version ${found}, this multinic knows ${schemaVersion}; run the version that wrote it, or a later one`,
+    );
+  }
+  db.transaction(() => {
+    db.run(schema);
+    db.run(`PRAGMA user_version = ${schemaVersion}`);
+  }).immediate();
+}
+
+function damaged(file: string, cause: unknown): Failure {
+  return new Failure(
+    `Cannot read the node's record ${file}; it says which pod has which address, so it is not replaced: restore it, or drain the node, move it away and reboot`,
+    { cause },
+  );
+}

@@ -1,0 +1,141 @@
+import type {
+  DeviceClass,
+  HostInterfaceRow,
+  IPPool,
+  IPPoolSpec,
+  MultiNicNetwork,
+  MultiNicNetworkSpec,
+} from "../api/kinds.ts";
+import type { Store } from "./store.ts";
+
+/** A pool of this node, with its object's name. */
+export interface NodePool extends IPPoolSpec {
+  readonly name: string;
+}
+
+/** What an attachment is decided from: this node's NICs and the last seen objects. No call leaves the process. */
+export interface NodeView {
+  /** Rows of `HostInterface.spec.interfaces`; a NIC of two families has two. Undefined until discovery has looked. */
+  nics(): readonly HostInterfaceRow[] | undefined;
+  /** Returns the PCI address of the physical function that a virtual one belongs to. */
+  parentOf(pciAddress: string): string | undefined;
+  /** Pools of one network on this node. */
+  pools(network: string): readonly NodePool[];
+  network(name: string): MultiNicNetworkSpec | undefined;
+  deviceClass(name: string): DeviceClass["spec"] | undefined;
+}
+
+/** Kinds whose last seen objects outlive a restart, so that pods start while the API server is down. */
+export interface CachedKinds {
+  IPPool: IPPool;
+  MultiNicNetwork: MultiNicNetwork;
+  DeviceClass: DeviceClass;
+}
+export type CachedKind = keyof CachedKinds;
+
+/** A `NodeView` over objects kept in the store; discovery and the watches fill it. */
+export class StoredView implements NodeView {
+  readonly #node: string;
+  readonly #store: Store;
+  readonly #pools = new Map<string, Map<string, NodePool>>();
+  readonly #networks = new Map<string, MultiNicNetworkSpec>();
+  readonly #classes = new Map<string, DeviceClass["spec"]>();
+  #nics: readonly HostInterfaceRow[] | undefined;
+  #parents: ReadonlyMap<string, string> = new Map();
+
+  /** Starts with what the store saw last. `node` chooses the pools: those whose `spec.hostName` it is. */
+  constructor(store: Store, node: string) {
+    this.#store = store;
+    this.#node = node;
+    for (const { json } of store.objects("IPPool")) this.#keepPool(JSON.parse(json));
+    for (const { json } of store.objects("MultiNicNetwork")) this.#keepNetwork(JSON.parse(json));
+    for (const { json } of store.objects("DeviceClass")) this.#keepClass(JSON.parse(json));
+  }
+
+  nics(): readonly HostInterfaceRow[] | undefined {
+    return this.#nics;
+  }
+
+  parentOf(pciAddress: string): string | undefined {
+    return this.#parents.get(pciAddress);
+  }
+
+  pools(network: string): readonly NodePool[] {
+    return [...(this.#pools.get(network)?.values() ?? [])];
+  }
+
+  network(name: string): MultiNicNetworkSpec | undefined {
+    return this.#networks.get(name);
+  }
+
+  deviceClass(name: string): DeviceClass["spec"] | undefined {
+    return this.#classes.get(name);
+  }
+
+  /** Takes what discovery saw; `parents` maps virtual functions to physical ones by PCI address. */
+  setNics(
+    nics: readonly HostInterfaceRow[],
+    parents: ReadonlyMap<string, string> = new Map(),
+  ): void {
+    this.#nics = nics;
+    this.#parents = parents;
+  }
+
+  /** Takes one object as the watch saw it and remembers it; a pool of another node, or one that is going, is forgotten. */
+  put(object: CachedKinds[CachedKind]): void {
+    const { kind, metadata } = object;
+    if (object.kind === "IPPool") {
+      if (object.spec.hostName !== this.#node || metadata.deletionTimestamp !== undefined) {
+        this.remove(kind, metadata.name);
+        return;
+      }
+      this.#remember({ ...object, spec: { ...object.spec, allocations: [] } });
+      this.#keepPool(object);
+      return;
+    }
+    this.#remember(object);
+    if (object.kind === "MultiNicNetwork") this.#keepNetwork(object);
+    else this.#keepClass(object);
+  }
+
+  /** Forgets one object. */
+  remove(kind: CachedKind, name: string): void {
+    this.#store.deleteObject(kind, name);
+    if (kind === "MultiNicNetwork") this.#networks.delete(name);
+    else if (kind === "DeviceClass") this.#classes.delete(name);
+    else for (const pools of this.#pools.values()) pools.delete(name);
+  }
+
+  /** Takes a whole synced list of one kind: what is not in it is forgotten. */
+  replaceAll<K extends CachedKind>(kind: K, objects: readonly CachedKinds[K][]): void {
+    const names = new Set(objects.map((object) => object.metadata.name));
+    for (const { name } of this.#store.objects(kind)) if (!names.has(name)) this.remove(kind, name);
+    for (const object of objects) this.put(object);
+  }
+
+  #remember(object: CachedKinds[CachedKind]): void {
+    const { apiVersion, kind, metadata, spec } = object;
+    const { name } = metadata;
+    this.#store.putObject(
+      kind,
+      name,
+      JSON.stringify({ apiVersion, kind, metadata: { name }, spec }),
+    );
+  }
+
+  #keepPool(pool: IPPool): void {
+    const { name } = pool.metadata;
+    for (const pools of this.#pools.values()) pools.delete(name);
+    const network = pool.spec.netAttachDef;
+    const pools = this.#pools.get(network) ?? new Map<string, NodePool>();
+    this.#pools.set(network, pools.set(name, { ...pool.spec, allocations: [], name }));
+  }
+
+  #keepNetwork(network: MultiNicNetwork): void {
+    this.#networks.set(network.metadata.name, network.spec);
+  }
+
+  #keepClass(object: DeviceClass): void {
+    this.#classes.set(object.metadata.name, object.spec);
+  }
+}

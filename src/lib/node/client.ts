@@ -1,0 +1,129 @@
+import { codeOf, Failure } from "../errors.ts";
+import type {
+  AttachmentKey,
+  AttachReply,
+  AttachRequest,
+  CheckReply,
+  DetachReply,
+  GcReply,
+  GcRequest,
+  NodeFault,
+  StatusReply,
+  StatusRequest,
+  Verb,
+} from "./contract.ts";
+
+/** nicd took the request and refused it; `code` is the fault's as text. */
+export class NodeRefusal extends Failure {
+  readonly fault: NodeFault;
+
+  constructor(fault: NodeFault) {
+    super(fault.details === "" ? fault.msg : `${fault.msg}: ${fault.details}`, {
+      code: String(fault.code),
+    });
+    this.fault = fault;
+  }
+}
+
+export interface NodeClientOptions {
+  readonly socket: string;
+  /** How long to wait for a daemon that is not there or broke off (ms); 0 = one try. */
+  readonly waitMs: number;
+  /** Pause between two tries (ms). */
+  readonly pauseMs?: number;
+}
+
+/** What happens to a connection when no nicd listens, or when it dies while we wait for the answer. */
+const away = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTCONN"]);
+
+/**
+ * Calls nicd. Every verb may be repeated, so a call that finds nobody, or is broken off, is tried again until `waitMs`
+ * has passed; then it throws a `Failure` with code `DaemonDown`. A refusal throws `NodeRefusal` at once.
+ */
+export class NodeClient {
+  readonly #options: NodeClientOptions;
+
+  constructor(options: NodeClientOptions) {
+    this.#options = options;
+  }
+
+  attach(request: AttachRequest, signal?: AbortSignal): Promise<AttachReply> {
+    return this.#call("attach", request, signal);
+  }
+
+  detach(key: AttachmentKey, signal?: AbortSignal): Promise<DetachReply> {
+    return this.#call("detach", key, signal);
+  }
+
+  check(key: AttachmentKey, signal?: AbortSignal): Promise<CheckReply> {
+    return this.#call("check", key, signal);
+  }
+
+  gc(request: GcRequest, signal?: AbortSignal): Promise<GcReply> {
+    return this.#call("gc", request, signal);
+  }
+
+  status(request: StatusRequest, signal?: AbortSignal): Promise<StatusReply> {
+    return this.#call("status", request, signal);
+  }
+
+  async #call<T>(verb: Verb, body: unknown, signal: AbortSignal | undefined): Promise<T> {
+    const deadline = Date.now() + this.#options.waitMs;
+    const text = JSON.stringify(body);
+    for (;;) {
+      try {
+        return await this.#once<T>(verb, text, deadline, signal);
+      } catch (error) {
+        if (error instanceof NodeRefusal || signal?.aborted) throw error;
+        const late = error instanceof DOMException && error.name === "TimeoutError";
+        if (!late && !away.has(codeOf(error) ?? "")) {
+          throw new Failure(`Cannot ask nicd to ${verb}`, { cause: error });
+        }
+        const left = deadline - Date.now();
+        if (late || left <= 0) throw this.#down(verb, error);
+        await Bun.sleep(Math.min(left, this.#options.pauseMs ?? 50));
+      }
+    }
+  }
+
+  /** One request; the answer may take until the deadline, but never less than 10 s once somebody listens. */
+  async #once<T>(
+    verb: Verb,
+    body: string,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const patience = AbortSignal.timeout(Math.max(10_000, deadline - Date.now()));
+    const answer = await fetch(`http://nicd/v1/${verb}`, {
+      unix: this.#options.socket,
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    });
+    const text = await answer.text();
+    if (answer.ok) return JSON.parse(text);
+    throw new NodeRefusal(faultOf(text, answer.status));
+  }
+
+  #down(verb: Verb, cause: unknown): Failure {
+    const { socket, waitMs } = this.#options;
+    return new Failure(
+      `Cannot ask nicd to ${verb}: nobody answered on ${socket} for ${waitMs} ms; is the daemon pod of this node running?`,
+      { code: "DaemonDown", cause },
+    );
+  }
+}
+
+function faultOf(text: string, status: number): NodeFault {
+  try {
+    const fault: Partial<Record<keyof NodeFault, unknown>> | null = JSON.parse(text);
+    if (typeof fault?.code === "number" && typeof fault.msg === "string") {
+      const details = typeof fault.details === "string" ? fault.details : "";
+      return { code: fault.code, msg: fault.msg, details };
+    }
+  } catch {
+    // Not ours: answered below with what came.
+  }
+  return { code: 100, msg: `nicd answered HTTP ${status}`, details: text.slice(0, 500) };
+}

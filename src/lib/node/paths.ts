@@ -1,0 +1,21 @@
+import type { NodePaths } from "../settings.ts";
+
+/** Returns the socket that nicd serves on and the CNI program calls. */
+export function socketPath(paths: Pick<NodePaths, "runDir">): string {
+  return `${paths.runDir}/nicd.sock`;
+}
+
+/** Returns the SQLite file of the node's durable record; SQLite adds `-wal` and `-shm` beside it. */
+export function databasePath(paths: Pick<NodePaths, "stateDir">): string {
+  return `${paths.stateDir}/state.db`;
+}
+
+/** Returns the folder where the CNI program leaves the detaches that nicd was not there to take. */
+export function tombstoneDir(paths: Pick<NodePaths, "stateDir">): string {
+  return `${paths.stateDir}/tombstones`;
+}
+
+/** Returns the folder of the per-node locks that bound how many CNI processes do kernel work at once. */
+export function lockDir(paths: Pick<NodePaths, "runDir">): string {
+  return `${paths.runDir}/locks`;
+}
