@@ -1,0 +1,162 @@
+import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { codeOf, explain, Failure, InvalidInput } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { faultCode, type NodeFault, type Verb, verbs } from "../node/contract.ts";
+import type { Attachments } from "./attachments.ts";
+import { readiness } from "./readiness.ts";
+import { readAttach, readGc, readKey, readStatus } from "./requests.ts";
+import type { NodeView } from "./view.ts";
+
+export interface ServerDeps {
+  readonly attachments: Attachments;
+  readonly view: NodeView;
+  readonly log: Log;
+  /** Path of the unix socket; its folder becomes 0700. */
+  readonly socket: string;
+  /** How long a client may take to send its body (ms). */
+  readonly bodyMs?: number;
+}
+
+export interface NodeServer {
+  /** Stops listening, lets running requests end, removes the socket. */
+  stop(): Promise<void>;
+}
+
+/** Largest body we read; a GC list of 1,000 attachments is 150 KB. */
+const maxBody = 1024 * 1024;
+
+/** Serves the node contract on a unix socket that only root can reach; throws when another nicd already does. */
+export async function serveNode(deps: ServerDeps): Promise<NodeServer> {
+  prepareFolder(dirname(deps.socket));
+  await clearSocket(deps.socket);
+  const server = Bun.serve({
+    unix: deps.socket,
+    maxRequestBodySize: maxBody,
+    fetch(request, self) {
+      // Our own limit on the body counts; Bun's idle timeout would cut a handler that waits for the disk.
+      self.timeout(request, 0);
+      return answer(request, deps);
+    },
+    error: (error) => refuse(error, deps.log),
+  });
+  chmodSync(deps.socket, 0o600);
+  return {
+    async stop() {
+      await server.stop();
+      rmSync(deps.socket, { force: true });
+    },
+  };
+}
+
+async function answer(request: Request, deps: ServerDeps): Promise<Response> {
+  try {
+    if (request.method !== "POST") {
+      return fault(405, { code: faultCode.internal, msg: "every verb is POST", details: "" });
+    }
+    const { pathname } = new URL(request.url);
+    const verb = verbs.find((known) => pathname === `/v1/${known}`);
+    if (!verb) {
+      const msg = `nicd knows no ${JSON.stringify(pathname.slice(0, 40))}`;
+      return fault(404, { code: faultCode.internal, msg, details: `verbs: ${verbs.join(", ")}` });
+    }
+    return Response.json(handlers[verb](await readBody(request, deps.bodyMs ?? 10_000), deps));
+  } catch (error) {
+    return refuse(error, deps.log);
+  }
+}
+
+const handlers: Readonly<Record<Verb, (body: unknown, deps: ServerDeps) => unknown>> = {
+  attach(body, { attachments, log }) {
+    const request = readAttach(body);
+    const reply = attachments.attach(request);
+    const { network, containerID, ifname, pod } = request;
+    log.info("attached", { network, containerID, ifname, pod, ...reply });
+    return reply;
+  },
+  detach(body, { attachments, log }) {
+    const key = readKey("detach", body);
+    const reply = attachments.detach(key);
+    log.info("detached", { ...key, ...reply });
+    return reply;
+  },
+  check: (body, { attachments }) => attachments.check(readKey("check", body)),
+  gc: (body, { attachments }) => attachments.gc(readGc(body)),
+  status: (body, { attachments, view }) => readiness(readStatus(body), attachments, view),
+};
+
+async function readBody(request: Request, withinMs: number): Promise<unknown> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(bad(`the body did not come within ${withinMs} ms`)),
+    withinMs,
+  );
+  try {
+    const text = await Promise.race([request.text(), late.promise]);
+    return JSON.parse(text);
+  } catch (error) {
+    throw error instanceof SyntaxError ? bad(`the body is not JSON (${error.message})`) : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function bad(why: string): InvalidInput {
+  return new InvalidInput("Bad request", [{ path: "", problem: why }]);
+}
+
+/** Errors with a code of ours are answers; anything else is nicd's own trouble and is logged. */
+function refuse(error: unknown, log: Log): Response {
+  const known = error instanceof InvalidInput ? faultCode.invalidConfig : Number(codeOf(error));
+  const mine: readonly number[] = Object.values(faultCode);
+  const code = mine.includes(known) ? known : faultCode.internal;
+  const [msg = "nicd failed", ...causes] = messages(error);
+  if (code === faultCode.internal) log.error("request failed", { error: explain(error) });
+  else log.warn("request refused", { code, error: explain(error) });
+  return fault(httpStatus[code] ?? 409, { code, msg, details: causes.join(": ") });
+}
+
+const httpStatus: Readonly<Record<number, number>> = {
+  [faultCode.invalidConfig]: 400,
+  [faultCode.unknownContainer]: 404,
+  [faultCode.tryLater]: 503,
+  [faultCode.internal]: 500,
+};
+
+function messages(error: unknown): string[] {
+  if (!(error instanceof Error)) return [String(error)];
+  return error.cause === undefined ? [error.message] : [error.message, explain(error.cause)];
+}
+
+function fault(status: number, body: NodeFault): Response {
+  return Response.json(body, { status });
+}
+
+/** Makes the socket's folder and keeps everybody else out of it; a folder that is not ours is refused. */
+function prepareFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const found = lstatSync(folder);
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
+    throw new Failure(
+      `Cannot serve in ${folder}: it is ${found.isDirectory() ? `owned by user ${found.uid}` : "no folder"}; remove it and start again`,
+    );
+  }
+  chmodSync(folder, 0o700);
+}
+
+/** Removes the socket of an nicd that was killed; throws when somebody still listens on it. */
+async function clearSocket(socket: string): Promise<void> {
+  try {
+    const probe = await Bun.connect({ unix: socket, socket: { data() {} } });
+    probe.end();
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (code === "ENOENT") return;
+    if (code !== "ECONNREFUSED" && code !== "ENOTSOCK") {
+      throw new Failure(`Cannot tell whether another nicd serves on ${socket}`, { cause });
+    }
+    rmSync(socket);
+    return;
+  }
+  throw new Failure(`Cannot serve on ${socket}: another nicd already does; stop it first`);
+}
