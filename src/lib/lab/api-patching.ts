@@ -1,0 +1,44 @@
+import { objectOf } from "./api-body.ts";
+import type { ApiObject } from "./api-object.ts";
+import { jsonPatch, mergePatch, PatchFault } from "./api-patch.ts";
+import type { ApiResource } from "./api-resource.ts";
+import { ApiError, unsupportedMediaType } from "./api-status.ts";
+import type { Params, Target } from "./api-target.ts";
+import { type ApiContext, updateObject, type WriteOptions } from "./api-write.ts";
+
+export interface PatchRequest {
+  readonly type: string;
+  readonly body: unknown;
+  readonly params: Params;
+}
+
+/** Carries out a PATCH of any type and says whether it made the object. */
+export function changeByPatch(
+  ctx: ApiContext,
+  target: Target,
+  { patch, options }: { patch: PatchRequest; options: WriteOptions },
+): { object: ApiObject; created: boolean } {
+  const change = (current: ApiObject) => patched(target.resource, current, patch);
+  return { object: updateObject(ctx, target, { ...options, change }), created: false };
+}
+
+function patched(resource: ApiResource, current: ApiObject, patch: PatchRequest): ApiObject {
+  switch (patch.type) {
+    case "application/merge-patch+json":
+      return objectOf(mergePatch(current, patch.body), resource);
+    case "application/json-patch+json":
+      try {
+        return objectOf(jsonPatch(current, patch.body), resource);
+      } catch (error) {
+        if (!(error instanceof PatchFault)) throw error;
+        throw new ApiError(422, "Invalid", {
+          message: `the server rejected our request due to an error in our request`,
+          details: {},
+        });
+      }
+    default:
+      throw unsupportedMediaType(
+        `the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml`,
+      );
+  }
+}
