@@ -44,6 +44,10 @@ lint: node_modules/.installed
 check: lint ## format, lint, types, unit tests: before every commit
 	$(BUN) test --only-failures test/lib test/commands test/layers.test.ts
 
+.PHONY: manifests
+manifests: node_modules/.installed ## write manifests/crd/ from the kinds' schemas
+	@$(BUN) test/support/manifests.ts
+
 .PHONY: packages
 packages: ## install the Debian packages that demo and tests use (those that are missing)
 	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl /usr/lib/cni/macvlan

@@ -16,12 +16,21 @@ export const daemonSpec = z
       .record(z.string(), z.string())
       .meta({ description: "Nodes that run nicd." })
       .optional(),
-    tolerations: z.array(verbatim("A pod's toleration.")).optional(),
+    tolerations: z
+      .array(verbatim("One toleration."))
+      .meta({ description: "Taints nicd tolerates, as in a pod." })
+      .optional(),
     securityContext: verbatim(
       "The container's security context; nicd's own when empty.",
     ).optional(),
-    env: z.array(verbatim("A container's variable.")).optional(),
-    envFrom: z.array(verbatim("A container's source of variables.")).optional(),
+    env: z
+      .array(verbatim("One variable."))
+      .meta({ description: "Variables, as in a container." })
+      .optional(),
+    envFrom: z
+      .array(verbatim("One source."))
+      .meta({ description: "Sources of variables, as in a container." })
+      .optional(),
     mounts: z
       .array(
         z.strictObject({

@@ -16,7 +16,15 @@ const cniVersionPattern = "^([0-9]+\\.[0-9]+\\.[0-9]+)?$";
 
 const pluginArgs = z
   .record(z.string(), z.string().max(1024))
-  .refine((args) => Object.keys(args).length <= 64, "must have at most 64 keys")
+  .superRefine((args, context) => {
+    if (Object.keys(args).length > 64) {
+      context.addIssue({ code: "custom", message: "must have at most 64 keys" });
+    }
+    const mtu = args["mtu"] ?? "";
+    if (/^[0-9]*$/.test(mtu)) return;
+    const message = `is ${JSON.stringify(mtu)}: write a number, as "9000"`;
+    context.addIssue({ code: "custom", path: ["mtu"], message });
+  })
   .meta({
     description:
       'Arguments of the plugin type, all texts (numbers too: mtu: "9000"). ipvlan, macvlan: master, mode, mtu. sriov: resourceName, priority, mtu, numVfs, isRdma, needVhostNet, vlan, vlanQoS, spoofchk, trust, minTxRate, maxTxRate. Any other type: passed to it as they are.',
@@ -103,7 +111,9 @@ export const multiNicNetworkSpec = z
     plugin,
     attachPolicy: z
       .strictObject({
-        strategy: choice(["", ...strategies], "How a pod's NICs are chosen.").optional(),
+        strategy: choice(["", ...strategies], "How a pod's NICs are chosen.")
+          .meta({ default: "none" })
+          .optional(),
         target: pattern(
           "^([0-9]+(\\.[0-9]+)?(Gbps|Mbps|Kbps))?$",
           "a bandwidth, as 25Gbps or 500Mbps",
@@ -111,7 +121,11 @@ export const multiNicNetworkSpec = z
           32,
         ).optional(),
       })
-      .meta({ description: "Which of a host's NICs a pod gets." })
+      .meta({
+        description: "Which of a host's NICs a pod gets.",
+        // So that kubectl get shows the strategy of every network.
+        default: { strategy: "none" },
+      })
       .optional(),
     namespaces: z
       .array(z.string().max(63))

@@ -39,7 +39,7 @@ test.each<[Partial<MultiNicNetworkSpec>, string[]]>([
   [{ masterNets: ["10.0.1.0/24", "eth1"] }, ["spec.masterNets[1]"]],
   [
     { subnet: "x", plugin: { type: "macvlan", args: { mtu: "big", mode: "l2" } }, ipam: "{" },
-    ["spec.subnet", "spec.plugin.args.mode", "spec.plugin.args.mtu", "spec.ipam"],
+    ["spec.subnet", "spec.plugin.args.mtu", "spec.plugin.args.mode", "spec.ipam"],
   ],
 ])("networkFaults names every field of %p", (spec, paths) => {
   expect(networkFaults(network(spec)).map((fault) => fault.path)).toEqual(paths);
