@@ -31,13 +31,17 @@ export function takeIndex(space: IndexSpace): number | undefined {
   return index;
 }
 
-/** Marks an index as used; false when it is taken, skipped or out of range. */
+/** Marks an index as used; false when it is taken or out of range. A skipped one may be claimed: see `isSkipped`. */
 export function claimIndex(space: IndexSpace, index: number): boolean {
-  const at = BigInt(index);
-  if (at >= space.limit || space.used.has(index) || skipFrom(space, at) !== at) return false;
+  if (BigInt(index) >= space.limit || space.used.has(index)) return false;
   space.used.add(index);
   if (index > space.highest) space.highest = index;
   return true;
+}
+
+/** Tells whether an index lies in a skipped run. */
+export function isSkipped(space: IndexSpace, index: number): boolean {
+  return skipFrom(space, BigInt(index)) !== BigInt(index);
 }
 
 function free(space: IndexSpace, from: bigint): number | undefined {

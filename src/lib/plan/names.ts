@@ -1,4 +1,4 @@
-import { first, type Prefix, parsePrefix } from "../ip.ts";
+import { first, formatAddress, type Prefix, parsePrefix } from "../ip.ts";
 
 /** Gives the SHA-256 of a text as 64 hex digits; handed in, because a pure layer has none. */
 export type Sha256 = (text: string) => string;
@@ -45,18 +45,14 @@ export function compareNames(a: string, b: string): number {
   return left.length - right.length;
 }
 
-/** Writes a CIDR in the form that all comparisons use; the text itself when it is none. */
-export function addressPart(prefix: Prefix): string {
-  const value = first(prefix).value;
-  if (prefix.family === 4) {
-    return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join(".");
-  }
-  const hex = value.toString(16).padStart(32, "0");
-  return hex.match(/.{4}/g)?.join("-") ?? hex;
+/** Names the IPPool of a podCIDR given in canonical form; a text that is no CIDR is taken as it is. */
+export function poolNameOf(network: string, podCIDR: string): string {
+  const prefix = podCIDR.includes(":") ? parsePrefix(podCIDR) : undefined;
+  return prefix ? poolName(network, prefix) : `${network}-${podCIDR.replace("/", "-")}`;
 }
 
-/** Returns the pool name for a podCIDR in text form; undefined when it is no CIDR. */
-export function poolNameOf(network: string, podCIDR: string): string | undefined {
-  const prefix = parsePrefix(podCIDR);
-  return prefix && poolName(network, prefix);
+function addressPart(prefix: Prefix): string {
+  if (prefix.family === 4) return formatAddress(first(prefix));
+  const hex = prefix.base.toString(16).padStart(32, "0");
+  return hex.match(/.{4}/g)?.join("-") ?? hex;
 }

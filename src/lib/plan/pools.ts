@@ -1,6 +1,10 @@
 import type { Cidr, HostInterface, IPPool, IPPoolSpec } from "../api/kinds.ts";
+import { apiVersion } from "../api/meta.ts";
 import type { Prefix } from "../ip.ts";
-import type { Sha256 } from "./names.ts";
+import { poolExcludes, specialAddresses } from "./excludes.ts";
+import { hostnameLabel, labelValue, netnameLabel, poolNameOf, type Sha256 } from "./names.ts";
+import { canonicalText, podCIDRsInUse, useKey } from "./rows.ts";
+import { same } from "./same.ts";
 
 /** What planning a network's IPPools looks at. */
 export interface PoolsSeen {
@@ -39,7 +43,88 @@ export type PoolStep =
       readonly resourceVersion: string | undefined;
     };
 
-/** Plans the IPPools that a network's slices want: create, update without allocations, delete what is proven empty. */
-export function planPools(_seen: PoolsSeen): PoolStep[] {
-  return [];
+/**
+ * Plans the IPPools that a network's slices want: created with no allocations, updated without naming them, deleted only
+ * when no slice wants them and they are reported empty (no allocations, and nicd does not report the podCIDR) or their
+ * node is gone. A pool whose name now belongs to another host is deleted first; the next plan creates it anew.
+ */
+export function planPools(seen: PoolsSeen): PoolStep[] {
+  const { network, liveNodes } = seen;
+  const mine = seen.pools.filter((pool) => pool.spec.netAttachDef === network);
+  const present = new Map(mine.map((pool) => [pool.metadata.name, pool]));
+  const inUse = podCIDRsInUse(network, seen);
+  const deletable = (pool: IPPool) => {
+    const { hostName, podCIDR, allocations } = pool.spec;
+    if (liveNodes && !liveNodes.has(hostName)) return true;
+    return allocations.length === 0 && !inUse.has(useKey(hostName, canonicalText(podCIDR)));
+  };
+  const steps: PoolStep[] = [];
+  const wanted = wantedPools(seen);
+  for (const [name, object] of wanted) {
+    const pool = present.get(name);
+    if (!pool) steps.push({ op: "create", object });
+    else if (pool.spec.hostName !== object.spec.hostName) {
+      if (deletable(pool)) steps.push(remove(pool));
+    } else {
+      const patch = difference(pool, object);
+      if (patch) steps.push({ op: "update", name, patch });
+    }
+  }
+  for (const pool of mine) {
+    if (!wanted.has(pool.metadata.name) && deletable(pool)) steps.push(remove(pool));
+  }
+  return steps;
+}
+
+function wantedPools(seen: PoolsSeen): Map<string, IPPool> {
+  const out = new Map<string, IPPool>();
+  const netname = labelValue(seen.network, seen.sha256);
+  const labels = new Map<string, Record<string, string>>();
+  const excludesOf = poolExcludes({
+    excludeCIDRs: seen.slices[0]?.spec.config.excludeCIDRs ?? [],
+    special: specialAddresses(seen.hostInterfaces, seen.gateways),
+    cloudReserved: seen.cloudReserved,
+  });
+  for (const slice of seen.slices) {
+    for (const { vlanCIDR, hosts } of slice.spec.cidr) {
+      for (const { hostName, interfaceName, podCIDR } of hosts) {
+        const name = poolNameOf(seen.network, podCIDR);
+        const own = labels.get(hostName) ?? {
+          [hostnameLabel]: labelValue(hostName, seen.sha256),
+          [netnameLabel]: netname,
+        };
+        labels.set(hostName, own);
+        out.set(name, {
+          apiVersion,
+          kind: "IPPool",
+          metadata: { name, labels: own },
+          spec: {
+            netAttachDef: seen.network,
+            hostName,
+            interfaceName,
+            podCIDR,
+            vlanCIDR,
+            excludes: excludesOf(podCIDR, vlanCIDR),
+            allocations: [],
+          },
+        });
+      }
+    }
+  }
+  return out;
+}
+
+function difference(pool: IPPool, wanted: IPPool): PoolPatch | undefined {
+  const { allocations: _held, ...now } = pool.spec;
+  const { allocations: _none, ...spec } = wanted.spec;
+  const labels = wanted.metadata.labels ?? {};
+  const labelled = Object.entries(labels).every(([k, v]) => pool.metadata.labels?.[k] === v);
+  if (labelled && same(now, spec)) return undefined;
+  const { resourceVersion } = pool.metadata;
+  return { metadata: { ...(resourceVersion ? { resourceVersion } : {}), labels }, spec };
+}
+
+function remove(pool: IPPool): PoolStep {
+  const { name, uid, resourceVersion } = pool.metadata;
+  return { op: "delete", name, uid, resourceVersion };
 }

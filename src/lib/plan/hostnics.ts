@@ -1,0 +1,83 @@
+import type { HostInterface } from "../api/kinds.ts";
+import type { Family } from "../ip.ts";
+import { compareNames } from "./names.ts";
+import { canonicalizer } from "./rows.ts";
+
+/** A NIC's place on a net. */
+export interface NicNet {
+  readonly net: string;
+  readonly family: Family;
+  /** "" for NICs without an address. */
+  readonly hostIP: string;
+}
+
+export interface HostNic {
+  readonly interfaceName: string;
+  readonly pciAddress: string;
+  /** [] when the NIC is known but its net is not (an IP-less row). */
+  readonly nets: readonly NicNet[];
+}
+
+/** One host's NICs, lowest PCI address first. */
+export interface HostNics {
+  readonly host: string;
+  readonly nics: readonly HostNic[];
+}
+
+/** Reads the HostInterfaces of hosts that are alive (or may be), in the order of their names; only nets of `families` count. */
+export function hostNics(
+  hostInterfaces: readonly HostInterface[],
+  families: readonly Family[],
+  liveNodes: ReadonlySet<string> | undefined,
+): { hosts: Map<string, HostNics>; notes: string[] } {
+  const canonical = canonicalizer();
+  const found: HostNics[] = [];
+  const notes: string[] = [];
+  for (const { spec } of hostInterfaces) {
+    if (liveNodes && !liveNodes.has(spec.hostName)) continue;
+    const nics = new Map<string, { interfaceName: string; pciAddress: string; nets: NicNet[] }>();
+    for (const row of spec.interfaces) {
+      const { interfaceName } = row;
+      const nic = nics.get(interfaceName) ?? {
+        interfaceName,
+        pciAddress: row.pciAddress ?? "",
+        nets: [],
+      };
+      nics.set(interfaceName, nic);
+      if (!row.netAddress) continue;
+      const net = canonical(row.netAddress);
+      if (!net) {
+        notes.push(`${spec.hostName}: ${interfaceName}: "${row.netAddress}" is not a CIDR`);
+      } else if (families.includes(net.prefix.family)) {
+        nic.nets.push({ net: net.text, family: net.prefix.family, hostIP: row.hostIP ?? "" });
+      }
+    }
+    found.push({ host: spec.hostName, nics: [...nics.values()].sort(compareNics) });
+  }
+  found.sort((a, b) => compareNames(a.host, b.host));
+  return { hosts: new Map(found.map((host) => [host.host, host])), notes };
+}
+
+/** Returns a host's NICs on a net, lowest PCI address first; NICs without one (bonds, VLANs) come last, by name. */
+export function nicsOn(host: HostNics, net: string): { nic: HostNic; hostIP: string }[] {
+  const out: { nic: HostNic; hostIP: string }[] = [];
+  for (const nic of host.nics) {
+    const at = nic.nets.find((n) => n.net === net);
+    if (at) out.push({ nic, hostIP: at.hostIP });
+  }
+  return out;
+}
+
+function compareNics(a: HostNic, b: HostNic): number {
+  if (a.pciAddress === "" || b.pciAddress === "") {
+    if (a.pciAddress !== b.pciAddress) return a.pciAddress === "" ? 1 : -1;
+    return compareNames(a.interfaceName, b.interfaceName);
+  }
+  const left = a.pciAddress.split(/[:.]/);
+  const right = b.pciAddress.split(/[:.]/);
+  for (let i = 0; i < left.length && i < right.length; i++) {
+    const difference = Number.parseInt(left[i] ?? "", 16) - Number.parseInt(right[i] ?? "", 16);
+    if (difference) return difference;
+  }
+  return compareNames(a.interfaceName, b.interfaceName);
+}
