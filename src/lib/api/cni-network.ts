@@ -1,0 +1,176 @@
+/** The part of a CNI configuration that only `multi-nic` and `multi-nic-ipam` know. */
+import type { Fault } from "../errors.ts";
+import { parseAddress, parseAddressWithLength, parsePrefix } from "../ip.ts";
+import {
+  type CniHeader,
+  type CniNetwork,
+  type CniPodArgs,
+  type CniRoute,
+  checkPluginName,
+  isObject,
+  type JsonObject,
+  type RuntimeConfig,
+  refuse,
+} from "./cni.ts";
+
+/** Parses the rest of a configuration; every fault at once, code 7 (2 when a value is known but not supported). */
+export function parseNetwork(header: CniHeader): CniNetwork {
+  const { raw } = header;
+  const faults: Fault[] = [];
+  const plugin = object(raw, "plugin", faults);
+  const ipam = object(raw, "ipam", faults);
+  const { type: pluginType, cniVersion, capabilities: _, ...args } = plugin;
+  const ipamType = typeof ipam["type"] === "string" ? ipam["type"] : "";
+  if (typeof ipam["type"] !== "string" && ipam["type"] !== undefined)
+    faults.push({ path: "ipam.type", problem: "is no string" });
+  else if (ipamType !== "") checkPluginName("ipam.type", ipamType, faults);
+  if (typeof pluginType === "string") checkPluginName("plugin.type", pluginType, faults);
+  else if (pluginType !== undefined) faults.push({ path: "plugin.type", problem: "is no string" });
+  const ours = ipamType === "multi-nic-ipam";
+  const network: CniNetwork = {
+    ...header,
+    plugin: {
+      type: typeof pluginType === "string" ? pluginType : "",
+      cniVersion: typeof cniVersion === "string" ? cniVersion : "",
+      args,
+    },
+    ipam: { ...ipam, type: ipamType },
+    routes:
+      ours || ipamType === "multi-config" ? parseRoutes(ipam["routes"], "ipam.routes", faults) : [],
+    dns: ours && isObject(ipam["dns"]) ? ipam["dns"] : {},
+    subnet: string(raw, "subnet", faults),
+    masterNets: strings(raw, "masterNets", faults),
+    pooled: ours && raw["multiNICIPAM"] === true,
+    podArgs: parsePodArgs(raw, faults),
+    runtimeConfig: parseRuntimeConfig(raw, faults),
+    deviceID: string(raw, "deviceID", faults) || string(raw, "pciBusID", faults),
+    master: string(raw, "master", faults),
+  };
+  const flag = raw["multiNICIPAM"];
+  if (flag !== undefined && typeof flag !== "boolean")
+    faults.push({ path: "multiNICIPAM", problem: `is ${JSON.stringify(flag)}: true or false` });
+  refuse(faults);
+  return network;
+}
+
+/** Parses a list of CNI routes, `dst` canonical to the kernel; faults name the element. */
+export function parseRoutes(value: unknown, path: string, faults: Fault[]): CniRoute[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) {
+    faults.push({ path, problem: "is no list" });
+    return [];
+  }
+  const routes: CniRoute[] = [];
+  for (const [i, item] of value.entries()) {
+    const at = `${path}[${i}]`;
+    const { dst, gw } = isObject(item) ? item : {};
+    const prefix = typeof dst === "string" ? parsePrefix(dst) : undefined;
+    if (!isObject(item) || !prefix) {
+      faults.push({ path: `${at}.dst`, problem: `is ${JSON.stringify(dst)}: a CIDR is wanted` });
+      continue;
+    }
+    const via = gw === undefined || gw === "" || gw === null ? undefined : gw;
+    if (via !== undefined && parseAddress(String(via))?.family !== prefix.family) {
+      faults.push({
+        path: `${at}.gw`,
+        problem: `is ${JSON.stringify(gw)}: an IPv${prefix.family} address is wanted`,
+      });
+      continue;
+    }
+    const numbers: Record<string, number> = {};
+    for (const key of ["mtu", "advmss", "priority", "table", "scope"]) {
+      const number = item[key];
+      if (typeof number === "number" && Number.isInteger(number)) numbers[key] = number;
+    }
+    routes.push({
+      dst: String(dst),
+      ...(via === undefined ? {} : { gw: String(via) }),
+      ...numbers,
+    });
+  }
+  return routes;
+}
+
+function parsePodArgs(raw: JsonObject, faults: Fault[]): CniPodArgs {
+  const args = isObject(raw["args"]) && isObject(raw["args"]["cni"]) ? raw["args"]["cni"] : {};
+  const out: { nics?: number; masters?: string[]; target?: string; class?: string } = {};
+  const nics = args["nics"];
+  if (nics !== undefined && nics !== null && nics !== "") {
+    const digits = /^[0-9]{1,4}$/.test(String(nics)) && typeof nics !== "object";
+    if (!digits) {
+      const problem = `is ${JSON.stringify(nics)}: a whole number of NICs is wanted`;
+      faults.push({ path: "args.cni.nics", problem });
+    } else if (Number(nics) > 0) out.nics = Number(nics);
+  }
+  const key = args["masters"] === undefined ? "master" : "masters";
+  const masters = args[key];
+  if (typeof masters === "string" && masters !== "")
+    out.masters = masters.split(",").map((master) => master.trim());
+  else if (Array.isArray(masters)) {
+    if (masters.every((master) => typeof master === "string" && master !== "")) {
+      if (masters.length > 0) out.masters = masters;
+    } else faults.push({ path: `args.cni.${key}`, problem: "must be a list of NIC names" });
+  } else if (masters !== undefined && masters !== null && masters !== "")
+    faults.push({ path: `args.cni.${key}`, problem: "must be a NIC name or a list of them" });
+  for (const name of ["target", "class"] as const) {
+    const value = args[name];
+    if (value === undefined || value === null || value === "") continue;
+    if (typeof value === "string") out[name] = value;
+    else faults.push({ path: `args.cni.${name}`, problem: "is no string" });
+  }
+  return out;
+}
+
+function parseRuntimeConfig(raw: JsonObject, faults: Fault[]): RuntimeConfig {
+  const given = raw["runtimeConfig"];
+  if (given !== undefined && given !== null && !isObject(given))
+    faults.push({ path: "runtimeConfig", problem: "is no object" });
+  const config = isObject(given) ? given : {};
+  const at = "runtimeConfig.";
+  const ips = strings(config, "ips", faults, at);
+  faults.push(...faultsOfIps(ips, "runtimeConfig.ips"));
+  const mac = string(config, "mac", faults, at);
+  if (mac !== "") faults.push(...faultsOfMac(mac, "runtimeConfig.mac"));
+  return {
+    ips,
+    mac,
+    deviceID: string(config, "deviceID", faults, at),
+    infinibandGUID: string(config, "infinibandGUID", faults, at),
+  };
+}
+
+/** Returns a fault for each text that is neither an address nor an address with its prefix length. */
+export function faultsOfIps(ips: readonly string[], path: string): Fault[] {
+  return ips
+    .filter((ip) => !parseAddress(ip) && !parseAddressWithLength(ip))
+    .map((ip) => ({ path, problem: `holds ${JSON.stringify(ip)}: that is no address` }));
+}
+
+/** Returns a fault when a text is no Ethernet address. */
+export function faultsOfMac(mac: string, path: string): Fault[] {
+  if (/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(mac)) return [];
+  return [{ path, problem: `is ${JSON.stringify(mac)}: six bytes like 02:00:00:00:00:01` }];
+}
+
+function object(raw: JsonObject, key: string, faults: Fault[]): JsonObject {
+  const value = raw[key];
+  if (isObject(value)) return value;
+  if (value !== undefined && value !== null) faults.push({ path: key, problem: "is no object" });
+  return {};
+}
+
+function string(raw: JsonObject, key: string, faults: Fault[], under = ""): string {
+  const value = raw[key];
+  if (typeof value === "string") return value;
+  if (value !== undefined && value !== null)
+    faults.push({ path: `${under}${key}`, problem: "is no string" });
+  return "";
+}
+
+function strings(raw: JsonObject, key: string, faults: Fault[], under = ""): string[] {
+  const value = raw[key];
+  if (value === undefined || value === null) return [];
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  faults.push({ path: `${under}${key}`, problem: "is no list of strings" });
+  return [];
+}
