@@ -7,7 +7,7 @@ import { Failure, type Fault } from "../errors.ts";
 export const cniVersions = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 export type CniVersion = (typeof cniVersions)[number];
 
-/** Codes of the spec's section "Error", as `Failure.code` carries them; from 100 up ours. */
+/** Codes of the spec's section "Error", as `Failure.code` carries them; from 110 up ours (100 to 109 are nicd's). */
 export const cniCode = {
   version: "1",
   field: "2",
@@ -19,9 +19,9 @@ export const cniCode = {
   later: "11",
   unavailable: "50",
   limited: "51",
-  kernel: "100",
-  check: "101",
-  delegate: "102",
+  kernel: "110",
+  check: "111",
+  delegate: "112",
 } as const;
 
 export type JsonObject = Readonly<Record<string, unknown>>;

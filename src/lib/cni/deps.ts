@@ -1,0 +1,51 @@
+import type { Kernel, Netns } from "../linux/kernel.ts";
+import type { Log } from "../log.ts";
+import type {
+  AttachmentKey,
+  AttachReply,
+  AttachRequest,
+  CheckReply,
+  DetachReply,
+  GcReply,
+  GcRequest,
+  StatusReply,
+  StatusRequest,
+} from "../node/contract.ts";
+import type { Environment } from "../settings.ts";
+
+/** The verbs of nicd. A `Failure` whose code is a CNI code is nicd's answer; any other one means that it could not be asked. */
+export interface NodeCalls {
+  attach(request: AttachRequest): Promise<AttachReply>;
+  detach(key: AttachmentKey): Promise<DetachReply>;
+  check(key: AttachmentKey): Promise<CheckReply>;
+  gc(request: GcRequest): Promise<GcReply>;
+  status(request: StatusRequest): Promise<StatusReply>;
+}
+
+/** A namespace file's identity, from stat. */
+export interface NetnsIdentity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+/** What the commands use of the world. */
+export interface CniDeps {
+  readonly node: NodeCalls;
+  /** Leaves a durable note that nicd replays as a detach. */
+  bury(key: AttachmentKey): void | Promise<void>;
+  /** Opens rtnetlink in our own namespace; code `NoFFI` where FFI is not possible. */
+  openKernel(): Kernel;
+  /** Opens a namespace file; code `NoFFI` where FFI is not possible, ENOENT when it is gone. */
+  openNetns(path: string): Netns;
+  /** Reads the identity of a namespace file without opening it. */
+  identify(path: string): NetnsIdentity;
+  /** Waits for one of the node's places for kernel work; the answer gives it back. */
+  takeSlot(): Promise<() => void>;
+  /** Finds a plugin's file in CNI_PATH. */
+  findPlugin(type: string, path: readonly string[]): string;
+  runPlugin(
+    file: string,
+    options: { env: Environment; stdin: string },
+  ): Promise<{ exitCode: number; stdout: string }>;
+  readonly log: Log;
+}

@@ -1,0 +1,116 @@
+import type { JsonObject } from "../api/cni.ts";
+import type { CniIp, CniResult } from "../api/cni-result.ts";
+import { emptyResult } from "../api/cni-result.ts";
+import { Failure } from "../errors.ts";
+import type { Link, Route } from "../netlink/types.ts";
+import type { Attachment } from "./add.ts";
+import { type LinkPlan, wantedMac } from "./attach-plan.ts";
+import type { CniDeps } from "./deps.ts";
+import { addRoutes, configureLink, createLink, refuseOtherMode } from "./links.ts";
+import { type ChosenNic, ipamOf, nicConfig, staticAnswer } from "./nic-config.ts";
+import { callAll, callPlugin } from "./plugins.ts";
+import { planForeignRoutes, planPodRoutes } from "./pod-routes.ts";
+
+type NativeAttachment = Attachment & { readonly plan: LinkPlan };
+
+/** Makes every link ourselves over rtnetlink, straight into the pod; the answer lists them in order. */
+export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<CniResult> {
+  const nics = at.reply.interfaces;
+  const answers = await addressesOf(at, deps);
+  const { netns, kernel: pod } = at.pod;
+  if (!netns || !pod) throw new Failure("Cannot make links without rtnetlink");
+  const giveBack = await deps.takeSlot();
+  try {
+    using host = deps.openKernel();
+    const sides = { host, pod, netnsFd: netns.fd };
+    refuseOtherMode(
+      sides,
+      nics.map(({ master }) => master),
+      at.plan,
+    );
+    const mac = wantedMac(at.call, at.network);
+    const links: Link[] = [];
+    for (const [i, { name, master }] of nics.entries()) {
+      // One address asked for cannot serve two NICs of one pod.
+      const wanted = { name, master, mac: i === 0 ? mac : "", plan: at.plan };
+      const link = createLink(sides, wanted, at.undo);
+      configureLink(pod, link, answers[i]?.ips.map(({ address }) => address) ?? []);
+      links.push(link);
+    }
+    addRoutes(pod, routesOf(at, { links, answers, deps }), deps);
+    return resultOf(at, { links, answers });
+  } finally {
+    giveBack();
+  }
+}
+
+/** Returns each NIC's addresses: from nicd's reply, from the definition, or from the IPAM plugin, all NICs at once. */
+async function addressesOf(at: NativeAttachment, deps: CniDeps): Promise<CniResult[]> {
+  if (at.network.pooled) {
+    return at.reply.interfaces.map(({ addresses }) => ({
+      ...emptyResult,
+      ips: addresses.map((address) => ({ address })),
+    }));
+  }
+  const calls = at.reply.interfaces.map(async (nic, index) => {
+    const ipam = ipamOf(at.network, nic, { index, ips: at.ips });
+    const known = ipam["type"] === "" ? emptyResult : staticAnswer(ipam);
+    if (known) return known;
+    const plugin = ipamCall(at, { nic, index, ipam });
+    at.undo.push(`give ${nic.name}'s addresses back to ${plugin.type}`, async () => {
+      await callPlugin({ ...plugin, command: "DEL" }, at.call, deps);
+    });
+    return (await callPlugin({ ...plugin, command: "ADD" }, at.call, deps)) ?? emptyResult;
+  });
+  return callAll(calls, deps);
+}
+
+function ipamCall(
+  at: NativeAttachment,
+  { nic, index, ipam }: { nic: ChosenNic; index: number; ipam: JsonObject },
+) {
+  const ips = at.ips.length > 0 ? [at.ips[index]].filter((ip) => ip !== undefined) : [];
+  return {
+    type: String(ipam["type"]),
+    ifname: nic.name,
+    config: nicConfig(at.network, nic, { ipam, plan: at.plan, mac: "" }),
+    ips,
+  };
+}
+
+function routesOf(
+  at: NativeAttachment,
+  made: { links: readonly Link[]; answers: readonly CniResult[]; deps: CniDeps },
+): readonly Route[] {
+  const { network, plan } = at;
+  const nics = made.links.map(({ index }, i) => {
+    const ips: readonly CniIp[] = made.answers[i]?.ips ?? [];
+    return { index, ips, addresses: ips.map(({ address }) => address) };
+  });
+  const { routes, skipped } = planPodRoutes(network.routes, nics, {
+    subnet: network.subnet,
+    masterNets: network.masterNets,
+    l3: plan.kind === "ipvlan" && plan.mode !== "l2",
+  });
+  for (const hop of skipped) made.deps.log.warn("route left out", { hop });
+  const foreign = nics.flatMap((nic, i) => planForeignRoutes(made.answers[i]?.routes ?? [], nic));
+  return [...routes, ...foreign];
+}
+
+function resultOf(
+  at: NativeAttachment,
+  made: { links: readonly Link[]; answers: readonly CniResult[] },
+): CniResult {
+  const dns = made.answers.find((answer) => Object.keys(answer.dns).length > 0)?.dns ?? {};
+  return {
+    interfaces: made.links.map(({ name, mac, mtu }) => ({
+      name,
+      mac,
+      mtu,
+      sandbox: at.call.netns,
+    })),
+    ips: made.answers.flatMap(({ ips }, i) => ips.map((ip) => ({ ...ip, interface: i }))),
+    routes: [...at.network.routes, ...made.answers.flatMap(({ routes }) => routes)],
+    dns: Object.keys(at.network.dns).length > 0 ? at.network.dns : dns,
+  };
+}

@@ -1,0 +1,64 @@
+import { cniCode } from "../api/cni.ts";
+import { codeOf, Failure } from "../errors.ts";
+import type { Kernel, Netns } from "../linux/kernel.ts";
+import type { CniDeps, NetnsIdentity } from "./deps.ts";
+import type { Invocation } from "./invocation.ts";
+
+/** The pod's namespace. Without FFI there is no way in: `netns` and `kernel` are undefined, and plugins do the work. */
+export interface Pod {
+  readonly identity: NetnsIdentity;
+  readonly netns: Netns | undefined;
+  readonly kernel: Kernel | undefined;
+}
+
+const own = "/proc/self/ns/net";
+
+/** Opens the namespace at CNI_NETNS; throws code 4 when it is not there or is our own. */
+export function openPod(call: Invocation, deps: CniDeps): Pod {
+  const netns = openNetns(call, deps);
+  try {
+    const identity = netns ?? identify(call.netns, deps);
+    if (isOwn(identity, call, deps)) {
+      throw new Failure("The environment of the CNI call is not valid", {
+        code: cniCode.environment,
+        cause: new Failure(
+          `CNI_NETNS is ${call.netns}, the namespace that this plugin runs in; CNI_NETNS_OVERRIDE=1 allows that`,
+        ),
+      });
+    }
+    return { identity, netns, kernel: netns?.open() };
+  } catch (error) {
+    netns?.close();
+    throw error;
+  }
+}
+
+/** Closes what openPod opened. */
+export function closePod(pod: Pod): void {
+  pod.kernel?.close();
+  pod.netns?.close();
+}
+
+/** Tells whether a namespace is the one that we run in, and nobody said that this is meant. */
+export function isOwn(identity: NetnsIdentity, call: Invocation, deps: CniDeps): boolean {
+  if (call.override) return false;
+  const ours = identify(own, deps);
+  return ours.dev === identity.dev && ours.ino === identity.ino;
+}
+
+function openNetns(call: Invocation, deps: CniDeps): Netns | undefined {
+  try {
+    return deps.openNetns(call.netns);
+  } catch (cause) {
+    if (codeOf(cause) === "NoFFI") return undefined;
+    throw new Failure(`Cannot open CNI_NETNS ${call.netns}`, { code: cniCode.environment, cause });
+  }
+}
+
+function identify(path: string, deps: CniDeps): NetnsIdentity {
+  try {
+    return deps.identify(path);
+  } catch (cause) {
+    throw new Failure(`Cannot look at ${path}`, { code: cniCode.environment, cause });
+  }
+}
