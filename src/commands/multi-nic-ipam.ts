@@ -1,6 +1,23 @@
+import { runCni } from "../lib/cni/program.ts";
+import { environment } from "../lib/settings.ts";
 import type { Io } from "./verb.ts";
+import { version } from "./version.ts";
 
-/** The CNI plugin `multi-nic-ipam`. */
-export async function run(_args: string[], _io: Io): Promise<number> {
-  throw new Error("multi-nic-ipam is being written");
+/** The CNI plugin `multi-nic-ipam`, for main plugins that are not ours. */
+export function run(_args: string[], io: Io): Promise<number> {
+  return runCni(
+    {
+      name: "multi-nic-ipam",
+      version: version(),
+      suffix: 0,
+      async verbs(call) {
+        const [{ multiNicIpam }, { cniDeps }] = await Promise.all([
+          import("../lib/cni/multi-nic-ipam.ts"),
+          import("./cni-deps.ts"),
+        ]);
+        return multiNicIpam(cniDeps(call.command, io));
+      },
+    },
+    { env: environment(), readStdin: () => Bun.stdin.text(), ...io },
+  );
 }

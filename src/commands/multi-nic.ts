@@ -1,6 +1,24 @@
+import { runCni } from "../lib/cni/program.ts";
+import { environment } from "../lib/settings.ts";
 import type { Io } from "./verb.ts";
+import { version } from "./version.ts";
 
-/** The CNI plugin `multi-nic`. */
-export async function run(_args: string[], _io: Io): Promise<number> {
-  throw new Error("multi-nic is being written");
+/** The CNI plugin `multi-nic`: everything that VERSION does not need is loaded by the command. */
+export function run(_args: string[], io: Io): Promise<number> {
+  return runCni(
+    {
+      name: "multi-nic",
+      version: version(),
+      // `-0` to `-9`, as upstream names them; two digits need two more bytes only where a pod has that many NICs.
+      suffix: 2,
+      async verbs(call) {
+        const [{ multiNic }, { cniDeps }] = await Promise.all([
+          import("../lib/cni/multi-nic.ts"),
+          import("./cni-deps.ts"),
+        ]);
+        return multiNic(cniDeps(call.command, io));
+      },
+    },
+    { env: environment(), readStdin: () => Bun.stdin.text(), ...io },
+  );
 }

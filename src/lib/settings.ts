@@ -33,3 +33,9 @@ export function debugTopics(env: Environment = process.env): ReadonlySet<string>
 export function environment(): Environment {
   return process.env;
 }
+
+/** Reads how long the CNI programs wait for nicd (ms); undefined = as long as suits the command. */
+export function nodeWaitMs(env: Environment = process.env): number | undefined {
+  const text = env["MULTINIC_WAIT_MS"];
+  return text !== undefined && /^[0-9]{1,7}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,53 +1,37 @@
-import { type CniHeader, type CniNetwork, cniCode, type JsonObject } from "../api/cni.ts";
+import { type CniHeader, type CniNetwork, cniCode } from "../api/cni.ts";
 import { parseNetwork } from "../api/cni-network.ts";
-import { appendResult, type CniIp, type CniResult, parseResult } from "../api/cni-result.ts";
-import { explain, Failure } from "../errors.ts";
+import { appendResult, type CniResult } from "../api/cni-result.ts";
+import { codeOf, Failure } from "../errors.ts";
 import type { AttachReply } from "../node/contract.ts";
 import { UndoStack } from "../undo.ts";
 import { attachmentKey, attachRequest, type LinkPlan, planLink, wantedIps } from "./attach-plan.ts";
 import { addDelegated } from "./delegated.ts";
 import type { CniDeps } from "./deps.ts";
 import type { Invocation } from "./invocation.ts";
-import { linksOf, refuseTaken } from "./links.ts";
+import { refuseTaken } from "./links.ts";
 import { addNative } from "./native.ts";
 import { closePod, openPod, type Pod } from "./pod.ts";
+import { previousResult } from "./previous.ts";
 import { release } from "./release.ts";
 
-/** What both ways of making links need. */
-export interface Attachment {
-  readonly call: Invocation;
-  readonly network: CniNetwork;
-  readonly plan: LinkPlan | undefined;
-  readonly pod: Pod;
-  readonly reply: AttachReply;
-  /** Static addresses for an IPAM that is not ours. */
-  readonly ips: readonly string[];
-  readonly undo: UndoStack;
-}
-
-/** Attaches a pod to a network: one NIC for each that nicd chose, or none at all and an error. */
-export async function add(
-  call: Invocation,
-  header: CniHeader,
-  deps: CniDeps,
-): Promise<CniResult> {
+/** Attaches a pod to a network: one NIC for each that nicd chose, or an error and nothing left behind. */
+export async function add(call: Invocation, header: CniHeader, deps: CniDeps): Promise<CniResult> {
   const network = parseNetwork(header);
   const plan = planLink(network);
-  const before = previous(header);
+  const before = previousResult(header);
+  const chained = before?.interfaces.some(({ name }) => name === call.ifname) ?? false;
   const pod = openPod(call, deps);
   const undo = new UndoStack();
   try {
-    const chained = before?.interfaces.some(({ name }) => name === call.ifname) ?? false;
-    if (pod.kernel) refuseTaken(pod.kernel.links(), call.ifname, chained);
-    const reply = await attach(call, network, { plan, pod, deps });
-    undo.push("detach", () => release(attachmentKey(call, network.name), deps));
+    if (pod.kernel) refuseTaken(pod.kernel.links(), { ifname: call.ifname, chained });
+    const reply = await askForNics({ call, network, plan, pod, undo }, deps);
     const ips = network.pooled ? [] : wantedIps(call, network);
-    const attachment = { call, network, plan, pod, reply, ips, undo };
-    const native = plan && pod.kernel;
-    const result = native
-      ? await addNative({ ...attachment, plan }, deps)
-      : await addDelegated(attachment, deps);
-    nameFirst(pod, { ifname: call.ifname, chained });
+    const attachment = { call, network, pod, reply, ips, undo };
+    const result =
+      plan && pod.kernel
+        ? await addNative({ ...attachment, plan }, deps)
+        : await addDelegated({ ...attachment, plan }, deps);
+    if (!chained) nameFirst(pod, call.ifname, deps);
     deps.log.info("attached", { ifname: call.ifname, network: network.name, why: reply.reason });
     undo.commit();
     return before ? appendResult(before, result) : result;
@@ -59,35 +43,50 @@ export async function add(
   }
 }
 
-/** Returns the result of the plugins before us in a chain. */
-export function previous(header: CniHeader): CniResult | undefined {
-  const raw = header.raw["prevResult"];
-  return raw === undefined || raw === null ? undefined : parseResult(raw, header.cniVersion);
-}
-
-async function attach(
-  call: Invocation,
-  network: CniNetwork,
-  { plan, pod, deps }: { plan: LinkPlan | undefined; pod: Pod; deps: CniDeps },
+/** One round trip. When it breaks off after it was sent, nicd may have committed: then the undo stack detaches. */
+async function askForNics(
+  at: {
+    call: Invocation;
+    network: CniNetwork;
+    plan: LinkPlan | undefined;
+    pod: Pod;
+    undo: UndoStack;
+  },
+  deps: CniDeps,
 ): Promise<AttachReply> {
-  const request = attachRequest(call, network, { plan, netns: pod.identity });
-  const reply = await deps.node.attach(request);
+  const { call, network, plan, pod, undo } = at;
+  const detach = () => release(attachmentKey(call, network.name), deps);
+  let reply: AttachReply;
+  try {
+    reply = await deps.node.attach(attachRequest(call, network, { plan, netns: pod.identity }));
+  } catch (error) {
+    if (mayHaveCommitted(error)) undo.push("detach", detach);
+    throw error;
+  }
+  undo.push("detach", detach);
   if (reply.interfaces.length > 0) return reply;
-  await release(attachmentKey(call, network.name), deps);
   throw new Failure(`Cannot attach ${call.ifname} to ${network.name}`, {
     code: cniCode.kernel,
     cause: new Failure(`nicd chose no NIC: ${reply.reason}`),
   });
 }
 
+/** A CNI code is nicd's refusal; a daemon that was never there has seen nothing. */
+function mayHaveCommitted(error: unknown): boolean {
+  if (!(error instanceof Failure) || /^[0-9]+$/.test(error.code ?? "")) return false;
+  return !["ENOENT", "ECONNREFUSED"].includes(codeOf(error.cause) ?? "");
+}
+
 /** Lets the first NIC answer to CNI_IFNAME too: Multus' default-route and chained plugins look for it (DESIGN 10). */
-function nameFirst(pod: Pod, { ifname, chained }: { ifname: string; chained: boolean }): void {
-  if (!pod.kernel || chained) return;
-  const first = pod.kernel.link(`${ifname}-0`);
-  if (!first) return;
+function nameFirst(pod: Pod, ifname: string, deps: CniDeps): void {
+  const first = pod.kernel?.link(`${ifname}-0`);
+  if (!pod.kernel || !first) return;
   try {
     pod.kernel.addAltname(first.index, ifname);
   } catch (cause) {
-    throw new Failure(`Cannot name ${first.name} ${ifname} too`, { code: cniCode.kernel, cause });
+    if (codeOf(cause) !== "EOPNOTSUPP") {
+      throw new Failure(`Cannot name ${first.name} ${ifname} too`, { code: cniCode.kernel, cause });
+    }
+    deps.log.warn("this kernel has no altnames (5.5 has)", { wanted: ifname });
   }
 }

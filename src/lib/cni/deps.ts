@@ -37,6 +37,8 @@ export interface CniDeps {
   openKernel(): Kernel;
   /** Opens a namespace file; code `NoFFI` where FFI is not possible, ENOENT when it is gone. */
   openNetns(path: string): Netns;
+  /** Tells whether FFI, and so rtnetlink, is possible. */
+  canFfi(): boolean;
   /** Reads the identity of a namespace file without opening it. */
   identify(path: string): NetnsIdentity;
   /** Waits for one of the node's places for kernel work; the answer gives it back. */

@@ -24,7 +24,10 @@ export function isOurName(name: string, ifname: string): boolean {
 }
 
 /** Refuses an attachment whose name, or that of one of its NICs, is taken in the pod. */
-export function refuseTaken(links: readonly Link[], ifname: string, chained: boolean): void {
+export function refuseTaken(
+  links: readonly Link[],
+  { ifname, chained }: { ifname: string; chained: boolean },
+): void {
   const taken = links.find(
     (link) =>
       isOurName(link.name, ifname) ||

@@ -1,13 +1,13 @@
-import type { JsonObject } from "../api/cni.ts";
 import type { CniIp, CniResult } from "../api/cni-result.ts";
 import { emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
 import type { Link, Route } from "../netlink/types.ts";
-import type { Attachment } from "./add.ts";
 import { type LinkPlan, wantedMac } from "./attach-plan.ts";
+import type { Attachment } from "./attachment.ts";
 import type { CniDeps } from "./deps.ts";
+import { foreignCall, nicIpam } from "./foreign.ts";
 import { addRoutes, configureLink, createLink, refuseOtherMode } from "./links.ts";
-import { type ChosenNic, ipamOf, nicConfig, staticAnswer } from "./nic-config.ts";
+import { staticAnswer } from "./nic-config.ts";
 import { callAll, callPlugin } from "./plugins.ts";
 import { planForeignRoutes, planPodRoutes } from "./pod-routes.ts";
 
@@ -52,30 +52,18 @@ async function addressesOf(at: NativeAttachment, deps: CniDeps): Promise<CniResu
       ips: addresses.map((address) => ({ address })),
     }));
   }
+  const wanted = { ...at, native: true };
   const calls = at.reply.interfaces.map(async (nic, index) => {
-    const ipam = ipamOf(at.network, nic, { index, ips: at.ips });
+    const ipam = nicIpam(wanted, nic, index, deps);
     const known = ipam["type"] === "" ? emptyResult : staticAnswer(ipam);
     if (known) return known;
-    const plugin = ipamCall(at, { nic, index, ipam });
+    const plugin = foreignCall(wanted, { nic, index, ipam });
     at.undo.push(`give ${nic.name}'s addresses back to ${plugin.type}`, async () => {
       await callPlugin({ ...plugin, command: "DEL" }, at.call, deps);
     });
-    return (await callPlugin({ ...plugin, command: "ADD" }, at.call, deps)) ?? emptyResult;
+    return (await callPlugin(plugin, at.call, deps)) ?? emptyResult;
   });
   return callAll(calls, deps);
-}
-
-function ipamCall(
-  at: NativeAttachment,
-  { nic, index, ipam }: { nic: ChosenNic; index: number; ipam: JsonObject },
-) {
-  const ips = at.ips.length > 0 ? [at.ips[index]].filter((ip) => ip !== undefined) : [];
-  return {
-    type: String(ipam["type"]),
-    ifname: nic.name,
-    config: nicConfig(at.network, nic, { ipam, plan: at.plan, mac: "" }),
-    ips,
-  };
 }
 
 function routesOf(

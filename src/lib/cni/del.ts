@@ -1,0 +1,98 @@
+import type { CniHeader } from "../api/cni.ts";
+import { parseNetwork } from "../api/cni-network.ts";
+import { codeOf, explain } from "../errors.ts";
+import type { Kernel } from "../linux/kernel.ts";
+import { attachmentKey, planLink, wantedIps } from "./attach-plan.ts";
+import type { CniDeps } from "./deps.ts";
+import { existingCalls, type Wanted } from "./foreign.ts";
+import type { Invocation } from "./invocation.ts";
+import { linksOf } from "./links.ts";
+import { callPlugin, type PluginCall } from "./plugins.ts";
+import { closePod, isOwn, type Pod } from "./pod.ts";
+import { withPrevious } from "./previous.ts";
+import { release } from "./release.ts";
+
+/** Link kinds that we make; another one of our name was put there by a plugin, whose own DEL takes it away. */
+const ourKinds = ["ipvlan", "macvlan"];
+
+/**
+ * Takes an attachment away: links, then the delegates' own DEL in reverse order, then the addresses at nicd. Needs no
+ * namespace, no prevResult and no sound configuration; what is gone already is success.
+ */
+export async function del(call: Invocation, header: CniHeader, deps: CniDeps): Promise<void> {
+  const wanted = wantedOf(call, header, deps);
+  const calls = wanted ? await existingCalls(wanted, header, deps) : [];
+  const pod = openIfThere(call, deps);
+  try {
+    if (pod?.kernel) await deleteLinks(pod.kernel, call.ifname, deps);
+    const errors = await deleteForeign(calls, { call, header, deps });
+    // A delegate's NIC that is still in the pod still answers to its address.
+    const left = errors.length > 0 && pod?.kernel ? linksOf(pod.kernel, call.ifname) : [];
+    if (left.length === 0) await release(attachmentKey(call, header.name), deps);
+    if (errors.length > 0) throw errors[0];
+  } finally {
+    if (pod) closePod(pod);
+  }
+}
+
+/** Reads a configuration that may have changed since the ADD; undefined, and a log line, when nothing can be made of it. */
+function wantedOf(call: Invocation, header: CniHeader, deps: CniDeps): Wanted | undefined {
+  try {
+    const network = parseNetwork(header);
+    const plan = planLink(network);
+    const ips = network.pooled ? [] : wantedIps(call, network);
+    return { call, network, plan, ips, native: plan !== undefined && deps.canFfi() };
+  } catch (error) {
+    deps.log.warn("the configuration is not valid, going on without it", { why: explain(error) });
+    return undefined;
+  }
+}
+
+/** Opens the pod's namespace when there is one and it is not our own; a missing one is no matter. */
+function openIfThere(call: Invocation, deps: CniDeps): Pod | undefined {
+  if (call.netns === "") return undefined;
+  try {
+    const netns = deps.openNetns(call.netns);
+    const pod: Pod = { identity: netns, netns, kernel: undefined };
+    if (isOwn(netns, call, deps)) {
+      closePod(pod);
+      return undefined;
+    }
+    return { ...pod, kernel: netns.open() };
+  } catch (error) {
+    const usual = ["ENOENT", "NotNetns", "NoFFI"].includes(codeOf(error) ?? "");
+    deps.log[usual ? "info" : "warn"]("the pod's namespace cannot be opened", {
+      netns: call.netns,
+      why: explain(error),
+    });
+    return undefined;
+  }
+}
+
+async function deleteLinks(pod: Kernel, ifname: string, deps: CniDeps): Promise<void> {
+  const ours = linksOf(pod, ifname).filter(({ kind }) => ourKinds.includes(kind));
+  if (ours.length === 0) return;
+  const giveBack = await deps.takeSlot();
+  try {
+    for (const { index } of ours) pod.deleteLink(index);
+  } finally {
+    giveBack();
+  }
+}
+
+/** Calls every delegate whatever the others said; the errors come in the order in which they were met. */
+async function deleteForeign(
+  calls: readonly PluginCall[],
+  { call, header, deps }: { call: Invocation; header: CniHeader; deps: CniDeps },
+): Promise<unknown[]> {
+  const errors: unknown[] = [];
+  for (const plugin of calls.toReversed()) {
+    try {
+      await callPlugin({ ...withPrevious(plugin, header), command: "DEL" }, call, deps);
+    } catch (error) {
+      deps.log.error("a plugin's DEL failed", { nic: plugin.ifname, why: explain(error) });
+      errors.push(error);
+    }
+  }
+  return errors;
+}

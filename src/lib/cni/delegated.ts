@@ -1,0 +1,74 @@
+import { type CniResult, emptyResult } from "../api/cni-result.ts";
+import { Failure } from "../errors.ts";
+import type { Attachment } from "./attachment.ts";
+import type { CniDeps } from "./deps.ts";
+import { foreignCall, nicIpam } from "./foreign.ts";
+import { addRoutes } from "./links.ts";
+import { callAll, callPlugin } from "./plugins.ts";
+import { planPodRoutes } from "./pod-routes.ts";
+
+/** Has every NIC made by the standard plugin of its type, all at once; the answer lists them in order. */
+export async function addDelegated(attachment: Attachment, deps: CniDeps): Promise<CniResult> {
+  const at = { ...attachment, native: false };
+  const calls = at.reply.interfaces.map((nic, index) =>
+    foreignCall(at, { nic, index, ipam: nicIpam(at, nic, index, deps) }),
+  );
+  const answers = await callAll(
+    calls.map(async (call) => {
+      at.undo.push(`delete ${call.ifname}`, async () => {
+        await callPlugin({ ...call, command: "DEL" }, at.call, deps);
+      });
+      return (await callPlugin(call, at.call, deps)) ?? emptyResult;
+    }),
+    deps,
+  );
+  addOwnRoutes(at, answers, deps);
+  return mergeAnswers(at, answers);
+}
+
+/** Adds the delegates' NICs up: only interfaces in the pod, as v1.3.x showed them, with the addresses on them. */
+export function mergeAnswers(
+  at: Pick<Attachment, "network">,
+  answers: readonly CniResult[],
+): CniResult {
+  const out = { interfaces: [...emptyResult.interfaces], ips: [...emptyResult.ips] };
+  for (const answer of answers) {
+    const places = new Map<number, number>();
+    for (const [i, each] of answer.interfaces.entries()) {
+      if (!each.sandbox) continue;
+      places.set(i, out.interfaces.length);
+      out.interfaces.push(each);
+    }
+    const only = [...places.values()][0];
+    for (const { interface: index, ...ip } of answer.ips) {
+      const place = index === undefined ? only : places.get(index);
+      out.ips.push(place === undefined ? ip : { ...ip, interface: place });
+    }
+  }
+  const dns = answers.find((answer) => Object.keys(answer.dns).length > 0)?.dns ?? {};
+  return {
+    ...out,
+    routes: [...at.network.routes, ...answers.flatMap(({ routes }) => routes)],
+    dns: Object.keys(at.network.dns).length > 0 ? at.network.dns : dns,
+  };
+}
+
+/** The definition's own routes go over several NICs, which no single-NIC plugin can do. */
+function addOwnRoutes(at: Attachment, answers: readonly CniResult[], deps: CniDeps): void {
+  const { routes: wanted, subnet, masterNets, plugin } = at.network;
+  if (wanted.length === 0) return;
+  const { kernel } = at.pod;
+  if (!kernel) {
+    throw new Failure(
+      "Cannot add ipam.routes in the pod: that needs rtnetlink, and FFI is not possible here",
+    );
+  }
+  const nics = at.reply.interfaces.map(({ name }, i) => ({
+    index: kernel.link(name)?.index ?? 0,
+    addresses: answers[i]?.ips.map(({ address }) => address) ?? [],
+  }));
+  const l3 = plugin.args["mode"] === "l3" || plugin.args["mode"] === "l3s";
+  const { routes, skipped } = planPodRoutes(wanted, nics, { subnet, masterNets, l3 });
+  for (const hop of skipped) deps.log.warn("route left out", { hop });
+  addRoutes(kernel, routes, deps);
+}

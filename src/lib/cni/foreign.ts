@@ -1,0 +1,100 @@
+import { type CniHeader, isObject, type JsonObject } from "../api/cni.ts";
+import { explain } from "../errors.ts";
+import { attachmentKey, wantedMac } from "./attach-plan.ts";
+import type { Attachment } from "./attachment.ts";
+import type { CniDeps } from "./deps.ts";
+import { isOurName } from "./links.ts";
+import { type ChosenNic, ipamOf, ipsOfNic, nicConfig } from "./nic-config.ts";
+import type { PluginCall } from "./plugins.ts";
+import { readablePrevious } from "./previous.ts";
+
+/** An attachment as far as its configuration says it; `native` = we make the links. */
+export type Wanted = Pick<Attachment, "call" | "network" | "plan" | "ips"> & {
+  readonly native: boolean;
+};
+
+/** Tells whether another plugin has a share in the NICs: it makes them, or it gives their addresses. */
+export function isShared(at: Wanted): boolean {
+  if (!at.native) return true;
+  const { ipam, pooled } = at.network;
+  const type = ipam.type === "multi-config" ? ipam["ipam_type"] : ipam.type;
+  return !pooled && type !== "" && type !== "static" && type !== "host-device-ipam";
+}
+
+/** Builds the ADD that another plugin gets for one NIC: its IPAM when the link is ours, else the plugin of its type. */
+export function foreignCall(
+  at: Wanted,
+  { nic, index, ipam }: { nic: ChosenNic; index: number; ipam: JsonObject },
+): PluginCall {
+  const mac = index === 0 ? wantedMac(at.call, at.network) : "";
+  return {
+    command: "ADD",
+    type: at.native ? String(ipam["type"]) : at.network.plugin.type,
+    ifname: nic.name,
+    config: nicConfig(at.network, nic, { ipam, plan: at.plan, mac }),
+    ips: ipam["type"] === "static" ? [] : ipsOfNic(at.ips, index),
+  };
+}
+
+/** Returns one NIC's IPAM object, host addresses filled in where the definition wants those. */
+export function nicIpam(at: Wanted, nic: ChosenNic, index: number, deps: CniDeps): JsonObject {
+  const hostAddresses =
+    at.network.ipam.type === "host-device-ipam" ? addressesOfMaster(nic.master, deps) : [];
+  return ipamOf(at.network, nic, { index, ips: at.ips, hostAddresses });
+}
+
+/**
+ * Returns the calls of an attachment that exists already, in NIC order; `command` is ADD, for the caller to replace. The
+ * NICs are known from nicd, else from prevResult, else they are as many as there can be: a DEL too many is harmless.
+ */
+export async function existingCalls(
+  at: Wanted,
+  header: CniHeader,
+  deps: CniDeps,
+): Promise<PluginCall[]> {
+  if (!isShared(at)) return [];
+  const nics = await existingNics(at, header, deps);
+  return nics.flatMap((nic, index) => {
+    try {
+      const ipam = at.network.pooled
+        ? { type: "static", addresses: nic.addresses.map((address) => ({ address })) }
+        : ipamOf(at.network, nic, { index, ips: at.ips });
+      return [foreignCall(at, { nic, index, ipam })];
+    } catch (error) {
+      deps.log.warn("no plugin to ask about a NIC", { nic: nic.name, why: explain(error) });
+      return [];
+    }
+  });
+}
+
+async function existingNics(
+  { call, network }: Wanted,
+  header: CniHeader,
+  deps: CniDeps,
+): Promise<readonly ChosenNic[]> {
+  try {
+    return (await deps.node.check(attachmentKey(call, network.name))).interfaces;
+  } catch (error) {
+    deps.log.info("nicd does not say which NICs there are", { why: explain(error) });
+  }
+  const args = isObject(network.ipam["args"]) ? Object.keys(network.ipam["args"]) : [];
+  const masters = network.podArgs.masters ?? args;
+  // The reference plugins refuse a configuration without master; "lo" is a link everywhere, and a DEL does not use it.
+  const nic = (name: string, i: number): ChosenNic => {
+    const master = masters[i] ?? "lo";
+    return { name, master, pciAddress: network.deviceID, addresses: [] };
+  };
+  const before = readablePrevious(header)?.interfaces.map(({ name }) => name) ?? [];
+  const names = before.filter((name) => isOurName(name, call.ifname));
+  if (names.length > 0) return names.map(nic);
+  const most = Math.max(1, masters.length, network.masterNets.length, network.podArgs.nics ?? 0);
+  return Array.from({ length: most }, (_, i) => nic(`${call.ifname}-${i}`, i));
+}
+
+/** host-device-ipam moves the NIC's own host address into the pod; read before the plugin takes the NIC away. */
+function addressesOfMaster(master: string, deps: CniDeps): string[] {
+  using host = deps.openKernel();
+  const link = host.link(master);
+  const all = link ? host.addresses(4) : [];
+  return all.filter(({ index }) => index === link?.index).map(({ address }) => address);
+}
