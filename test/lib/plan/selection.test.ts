@@ -1,0 +1,320 @@
+import { describe, expect, test } from "bun:test";
+import type { HostInterfaceRow } from "../../../src/lib/api/kinds.ts";
+import { codeOf } from "../../../src/lib/errors.ts";
+import { type SelectionInput, selectNics } from "../../../src/lib/plan/selection.ts";
+
+const row = (
+  interfaceName: string,
+  netAddress: string,
+  pciAddress = "",
+  product = "1041",
+): HostInterfaceRow => ({
+  interfaceName,
+  ...(netAddress === "" ? {} : { netAddress }),
+  ...(pciAddress === "" ? {} : { pciAddress, vendor: "15b3", product }),
+});
+
+const three = [
+  row("eth1", "10.0.1.0/24", "0000:00:05.0"),
+  row("eth2", "10.0.2.0/24", "0000:00:06.0", "1019"),
+  row("eth3", "10.0.3.0/24", "0000:00:07.0"),
+];
+const nets = ["10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"];
+
+function input(more: Partial<SelectionInput> = {}): SelectionInput {
+  return {
+    network: "net",
+    masterNets: nets,
+    strategy: "none",
+    rails: false,
+    pluginType: "ipvlan",
+    mode: "l3",
+    request: {},
+    deviceIDs: [],
+    nics: three,
+    classIds: undefined,
+    parentOf: () => undefined,
+    uses: [],
+    ...more,
+  };
+}
+
+function masters(more: Partial<SelectionInput>): string[] {
+  return selectNics(input(more)).nics.map((nic) => nic.master);
+}
+
+function failure(more: Partial<SelectionInput>): { code: string | undefined; message: string } {
+  try {
+    selectNics(input(more));
+  } catch (error) {
+    return { code: codeOf(error), message: error instanceof Error ? error.message : "" };
+  }
+  throw new Error("expected a failure");
+}
+
+describe("selectNics", () => {
+  test.each<[string, Partial<SelectionInput>, string[]]>([
+    ["every plane that the host has", {}, ["eth1", "eth2", "eth3"]],
+    ["in masterNets order", { masterNets: nets.toReversed() }, ["eth3", "eth2", "eth1"]],
+    ["cut to nics", { request: { nics: 2 } }, ["eth1", "eth2"]],
+    ["all where nics is more than there are", { request: { nics: 9 } }, ["eth1", "eth2", "eth3"]],
+    ["all where nics is 0", { request: { nics: 0 } }, ["eth1", "eth2", "eth3"]],
+    [
+      "nics cut after a plane that the host lacks (KINDS 11.6)",
+      { masterNets: ["10.9.0.0/24", ...nets], request: { nics: 2 } },
+      ["eth1", "eth2"],
+    ],
+    ["masters in their own order", { request: { masters: ["eth3", "eth1"] } }, ["eth3", "eth1"]],
+    [
+      "masters, not cut by nics",
+      { request: { masters: ["eth3", "eth1"], nics: 1 } },
+      ["eth3", "eth1"],
+    ],
+    ["masters once each", { request: { masters: ["eth3", "eth3"] } }, ["eth3"]],
+    ["masters that the host has", { request: { masters: ["eth9", "eth2"] } }, ["eth2"]],
+    [
+      "never a leftover of a lost pod",
+      { nics: [row("net1-0", "10.0.1.0/24"), row("net12", "10.0.2.0/24"), ...three.slice(2)] },
+      ["eth3"],
+    ],
+    [
+      "the lowest PCI address of several NICs on one net, compared as numbers",
+      {
+        nics: [
+          row("b", "10.0.1.0/24", "0001:00:05.0"),
+          row("a", "10.0.1.0/24", "10000:00:01.0"),
+          row("c", "10.0.1.0/24", "0000:ff:1f.7"),
+        ],
+      },
+      ["c"],
+    ],
+    [
+      "a NIC with a PCI address before a bond on its net",
+      { nics: [row("bond0", "10.0.1.0/24"), row("eth1", "10.0.1.0/24", "0000:00:05.0")] },
+      ["eth1"],
+    ],
+    [
+      "all of several NICs on one net with rails, by PCI address",
+      {
+        rails: true,
+        nics: [
+          row("b", "10.0.1.0/24", "0000:00:06.0"),
+          row("a", "10.0.1.0/24", "0000:00:05.0"),
+          ...three.slice(1, 2),
+        ],
+      },
+      ["a", "b", "eth2"],
+    ],
+    [
+      "every NIC with an address where masterNets is empty",
+      { masterNets: [], nics: [...three.toReversed(), row("eth4", "")] },
+      ["eth1", "eth2", "eth3"],
+    ],
+    [
+      "a NIC without an address only by name and where masterNets is empty",
+      { masterNets: [], nics: [row("eth4", "")], request: { masters: ["eth4"] } },
+      ["eth4"],
+    ],
+    ["as none for a word that is no strategy", { strategy: "best" }, ["eth1", "eth2", "eth3"]],
+    [
+      "NICs of the class",
+      {
+        strategy: "devClass",
+        request: { class: "cx6" },
+        classIds: [{ vendor: "15b3", products: ["101d", "1019"] }],
+      },
+      ["eth2"],
+    ],
+    [
+      "NICs of a class with two rows of one vendor, hex written either way (KINDS 6)",
+      {
+        strategy: "devClass",
+        request: { class: "cx" },
+        classIds: [
+          { vendor: "0x15B3", products: ["1019"] },
+          { vendor: "15b3", products: ["1041"] },
+        ],
+      },
+      ["eth1", "eth2", "eth3"],
+    ],
+    [
+      "nics cut after NICs that fail the class (KINDS 11.6)",
+      {
+        strategy: "devClass",
+        request: { class: "cx", nics: 1 },
+        classIds: [{ vendor: "15b3", products: ["1019"] }],
+      },
+      ["eth2"],
+    ],
+  ])("chooses %s", (_, more, expected) => {
+    expect(masters(more)).toEqual(expected);
+  });
+
+  test("merges the rows of a dual-stack NIC into one, IPv4 first", () => {
+    const { nics } = selectNics(
+      input({
+        masterNets: ["10.0.1.0/24", "fd00:1::/64", "10.0.2.0/24"],
+        nics: [row("eth1", "fd00:1::/64"), ...three.slice(0, 2)],
+      }),
+    );
+    expect(nics).toEqual([
+      {
+        master: "eth1",
+        netAddress: "10.0.1.0/24",
+        pciAddress: "0000:00:05.0",
+        nets: ["10.0.1.0/24", "fd00:1::/64"],
+      },
+      {
+        master: "eth2",
+        netAddress: "10.0.2.0/24",
+        pciAddress: "0000:00:06.0",
+        nets: ["10.0.2.0/24"],
+      },
+    ]);
+  });
+
+  test("says why: strategy, NICs, what was skipped and what was cut", () => {
+    const { reason } = selectNics(
+      input({ masterNets: ["10.9.0.0/24", ...nets], request: { nics: 1 } }),
+    );
+    expect(reason).toBe("none: eth1 (10.0.1.0/24); 10.9.0.0/24 not on this host; cut to 1 of 3");
+  });
+
+  test.each(["topology", "costOpt", "perfOpt"])(
+    "says that %s is not built yet and chose as none",
+    (strategy) => {
+      const selection = selectNics(input({ strategy }));
+      expect(selection.nics).toHaveLength(3);
+      expect(selection.reason).toContain(`strategy ${strategy} is not built yet, chosen as none`);
+    },
+  );
+
+  test("takes the kubelet's devices instead of a selection: a NIC, a function of one, an unknown one", () => {
+    const { nics } = selectNics(
+      input({
+        request: { nics: 1 },
+        deviceIDs: ["0000:00:06.0", "0000:00:05.2", "0000:aa:00.0"],
+        parentOf: (pci) => (pci === "0000:00:05.2" ? "0000:00:05.0" : undefined),
+      }),
+    );
+    expect(nics.map((nic) => [nic.master, nic.netAddress, nic.pciAddress])).toEqual([
+      ["eth2", "10.0.2.0/24", "0000:00:06.0"],
+      ["eth1", "10.0.1.0/24", "0000:00:05.2"],
+      ["", "", "0000:aa:00.0"],
+    ]);
+  });
+
+  test.each<[string, Partial<SelectionInput>, string, string]>([
+    [
+      "no NIC at all, naming what was asked and what the host has",
+      { masterNets: ["10.9.0.0/24"], request: { masters: ["eth9"] } },
+      "101",
+      "No NIC for network net: asked for masterNets 10.9.0.0/24; masters eth9; this host has eth1 10.0.1.0/24 15b3:1041, eth2 10.0.2.0/24 15b3:1019, eth3 10.0.3.0/24 15b3:1041",
+    ],
+    ["a host without NICs", { nics: [] }, "101", "this host has no secondary NIC"],
+    [
+      "a master outside masterNets",
+      { masterNets: nets.slice(0, 2), request: { masters: ["eth3"] } },
+      "7",
+      "master eth3 (10.0.3.0/24) is outside masterNets 10.0.1.0/24, 10.0.2.0/24; name one of eth1, eth2",
+    ],
+    [
+      "a master that shares its net with a lower PCI address",
+      {
+        nics: [...three, row("eth4", "10.0.1.0/24", "0000:00:09.0")],
+        request: { masters: ["eth4"] },
+      },
+      "7",
+      "master eth4 shares its net with eth1, which has the lower PCI address (PlaneConflict)",
+    ],
+    [
+      "a leftover of a lost pod as master",
+      { nics: [row("net1-0", "10.0.1.0/24")], request: { masters: ["net1-0"] } },
+      "101",
+      "masters net1-0",
+    ],
+    ["devClass without a class", { strategy: "devClass" }, "7", "needs a class"],
+    [
+      "a class that is not known yet",
+      { strategy: "devClass", request: { class: "cx9" } },
+      "11",
+      "DeviceClass cx9 is not known on this node",
+    ],
+    [
+      "a class that no NIC is of",
+      {
+        strategy: "devClass",
+        request: { class: "cx9" },
+        classIds: [{ vendor: "ffff", products: ["1"] }],
+      },
+      "101",
+      "class cx9",
+    ],
+    [
+      "another mode on a master that is in use",
+      { uses: [{ master: "eth2", network: "other", pluginType: "ipvlan", mode: "l2" }] },
+      "103",
+      "Cannot attach network net (ipvlan l3) to eth2: pods of network other hold it as ipvlan l2",
+    ],
+    [
+      "macvlan on a master that ipvlan holds",
+      {
+        pluginType: "macvlan",
+        mode: "",
+        uses: [{ master: "eth1", network: "other", pluginType: "ipvlan", mode: "l3" }],
+      },
+      "103",
+      "network net (macvlan bridge) to eth1: pods of network other hold it as ipvlan l3",
+    ],
+    [
+      "macvlan passthru beside another macvlan",
+      {
+        pluginType: "macvlan",
+        mode: "passthru",
+        uses: [{ master: "eth1", network: "other", pluginType: "macvlan", mode: "bridge" }],
+      },
+      "103",
+      "macvlan passthru",
+    ],
+  ])("refuses %s", (_, more, code, text) => {
+    const seen = failure(more);
+    expect(seen.code).toBe(code);
+    expect(seen.message).toContain(text);
+  });
+
+  test.each<[string, Partial<SelectionInput>]>([
+    [
+      "the same mode",
+      { uses: [{ master: "eth1", network: "o", pluginType: "ipvlan", mode: "l3" }] },
+    ],
+    [
+      "ipvlan's default mode written out",
+      { mode: "", uses: [{ master: "eth1", network: "o", pluginType: "ipvlan", mode: "l2" }] },
+    ],
+    [
+      "two macvlan modes",
+      {
+        pluginType: "macvlan",
+        mode: "private",
+        uses: [{ master: "eth1", network: "o", pluginType: "macvlan", mode: "bridge" }],
+      },
+    ],
+    [
+      "another mode on a NIC that is not chosen",
+      {
+        request: { masters: ["eth1"] },
+        uses: [{ master: "eth2", network: "o", pluginType: "ipvlan", mode: "l2" }],
+      },
+    ],
+    [
+      "a type that claims no master",
+      {
+        pluginType: "sriov",
+        mode: "",
+        uses: [{ master: "eth1", network: "o", pluginType: "ipvlan", mode: "l2" }],
+      },
+    ],
+  ])("lets networks share a master with %s", (_, more) => {
+    expect(masters(more)[0]).toBe("eth1");
+  });
+});
