@@ -1,5 +1,5 @@
 import { parse as parseYaml } from "yaml";
-import { type ApiObject, isRecord, type Json, recordOf } from "./api-object.ts";
+import { type ApiObject, isRecord, type Json, recordOf, textOf } from "./api-object.ts";
 import { type ApiResource, apiVersionOf } from "./api-resource.ts";
 import { badRequest, unsupportedMediaType } from "./api-status.ts";
 
@@ -30,6 +30,17 @@ export async function readObject(request: Request, resource: ApiResource): Promi
       `the body of the request was in an unknown format - accepted media types include: ${accepted.join(", ")}`,
     );
   return objectOf(await readBody(request), resource);
+}
+
+/** Takes a value that was made from a stored object as one again. */
+export function toApiObject(value: unknown): ApiObject {
+  const { apiVersion, kind, metadata, ...rest } = recordOf(value);
+  return {
+    apiVersion: textOf(apiVersion),
+    kind: textOf(kind),
+    metadata: recordOf(metadata),
+    ...rest,
+  };
 }
 
 /** Takes a JSON value as an object of a resource; what is none throws 400. */

@@ -1,3 +1,4 @@
+import { declaresAll } from "./api-fieldset.ts";
 import type { Json } from "./api-object.ts";
 import type { ApiResource, Column } from "./api-resource.ts";
 
@@ -151,7 +152,7 @@ const servicePorts = ["port", "protocol"];
 
 /** The schema of a built-in kind says how its lists merge and nothing else; it recurs at every depth it is used. */
 function mergeSchema(ports: readonly string[], depth = 0): Json {
-  if (depth > 6) return {};
+  if (depth > 12) return { [declaresAll]: true };
   const below = mergeSchema(ports, depth + 1);
   const list = (keys: readonly string[]): Json => ({
     type: "array",
@@ -161,11 +162,9 @@ function mergeSchema(ports: readonly string[], depth = 0): Json {
   });
   const properties: Json = { ports: list(ports) };
   for (const [name, keys] of Object.entries(keyed)) properties[name] = list(keys);
-  for (const name of ["spec", "status", "template", "securityContext", "resources", "strategy"])
-    properties[name] = below;
   for (const name of ["selector", "nodeSelector"])
     properties[name] = { "x-kubernetes-map-type": "atomic" };
-  return { type: "object", properties };
+  return { type: "object", properties, additionalProperties: below, [declaresAll]: true };
 }
 
 /** The kinds that every API server has, as far as this one keeps them. */

@@ -70,8 +70,11 @@ export function fieldSchema(schema: Json, key: string): Json {
   return recordOf(declared ?? schema["additionalProperties"]);
 }
 
+/** Marks a schema whose objects are all of fixed fields, though it does not list them (built-in kinds). */
+export const declaresAll = "x-multinic-declares-all";
+
 function isDeclared(schema: Json, key: string): boolean {
-  return key in recordOf(schema["properties"]);
+  return schema[declaresAll] === true || key in recordOf(schema["properties"]);
 }
 
 /** Names an item of a `map` or `set` list; an item without its keys has none. */

@@ -1,10 +1,11 @@
+import { applied, checkApplied, firstApplied } from "./api-apply.ts";
 import { objectOf } from "./api-body.ts";
 import type { ApiObject } from "./api-object.ts";
 import { jsonPatch, mergePatch, PatchFault } from "./api-patch.ts";
-import type { ApiResource } from "./api-resource.ts";
-import { ApiError, unsupportedMediaType } from "./api-status.ts";
+import { type ApiResource, storeKey } from "./api-resource.ts";
+import { ApiError, conflict, unsupportedMediaType } from "./api-status.ts";
 import type { Params, Target } from "./api-target.ts";
-import { type ApiContext, updateObject, type WriteOptions } from "./api-write.ts";
+import { type ApiContext, createObject, updateObject, type WriteOptions } from "./api-write.ts";
 
 export interface PatchRequest {
   readonly type: string;
@@ -18,8 +19,31 @@ export function changeByPatch(
   target: Target,
   { patch, options }: { patch: PatchRequest; options: WriteOptions },
 ): { object: ApiObject; created: boolean } {
+  if (patch.type === "application/apply-patch+yaml") return apply(ctx, target, { patch, options });
   const change = (current: ApiObject) => patched(target.resource, current, patch);
   return { object: updateObject(ctx, target, { ...options, change }), created: false };
+}
+
+function apply(
+  ctx: ApiContext,
+  target: Target,
+  { patch, options }: { patch: PatchRequest; options: WriteOptions },
+): { object: ApiObject; created: boolean } {
+  const { resource, namespace, name = "" } = target;
+  const given = objectOf(patch.body, resource);
+  const config = { ...given, metadata: { ...given.metadata, name: given.metadata.name ?? name } };
+  const { fieldManager, force } = patch.params;
+  const by = { manager: fieldManager, force, time: options.time };
+  checkApplied(config, by);
+  const tracked = { ...options, tracked: true };
+  if (ctx.store.get(storeKey(resource), name, namespace) || target.subresource !== undefined) {
+    const change = (current: ApiObject) => applied(target, { current, config }, by);
+    return { object: updateObject(ctx, target, { ...tracked, change }), created: false };
+  }
+  if (config.metadata.uid) throw conflict(resource, name, "the object was deleted or made anew");
+  const body = firstApplied(target, config, by);
+  const object = createObject(ctx, { target: { ...target, name: undefined }, body }, tracked);
+  return { object, created: true };
 }
 
 function patched(resource: ApiResource, current: ApiObject, patch: PatchRequest): ApiObject {

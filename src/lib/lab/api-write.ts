@@ -1,4 +1,4 @@
-import { admitNew, admitUpdate } from "./api-admit.ts";
+import { admissionFaults, admitNew, admitUpdate } from "./api-admit.ts";
 import { trackUpdate } from "./api-managed.ts";
 import { checkPreconditions, metaFaults, metaOfNew, metaOfUpdate } from "./api-meta.ts";
 import { type ApiObject, sameJson, without } from "./api-object.ts";
@@ -65,9 +65,12 @@ export function createObject(
   });
   const named: ApiObject = { ...body, apiVersion: apiVersionOf(resource), metadata };
   if (namespace !== undefined) checkNamespace(ctx, resource, named);
-  const admitted = admitNew(resource, { object: named, options });
+  const admitted = admitNew(resource, named, options);
   const name = metadata.name ?? "";
-  refuseFaults(resource, name, metaFaults(resource, metadata));
+  refuseFaults(resource, name, [
+    ...metaFaults(resource, metadata),
+    ...admissionFaults(resource, admitted),
+  ]);
   if (ctx.store.get(storeKey(resource), name, namespace)) throw alreadyExists(resource, name);
   const object = options.tracked
     ? admitted
@@ -95,10 +98,11 @@ export function updateObject(
     apiVersion: apiVersionOf(resource),
     metadata: metaOfUpdate(current.metadata, asked.metadata),
   });
-  const admitted = admitUpdate(resource, { current, object: scoped, options });
+  const admitted = admitUpdate(resource, scoped, options);
   refuseFaults(resource, name, [
     ...metaFaults(resource, admitted.metadata),
     ...finalizerFaults(current, admitted),
+    ...admissionFaults(resource, admitted),
   ]);
   const counted = countGeneration(resource, current, admitted);
   const object = options.tracked
