@@ -53,6 +53,8 @@ const mostSeries = 512;
 /** Makes a recorder of core/v1 Events: same object, type, reason and message = one Event whose count grows. */
 export function createEvents(kube: Kube, options: EventsOptions): Events {
   const clock = options.clock ?? systemClock;
+  // An event is not worth waiting for long; what it tells is in logs and status too.
+  const quick = kube.with?.({ timeoutMs: 10_000 }) ?? kube;
   const quietMs = options.quietMs ?? 60_000;
   const burst = options.burst ?? 25;
   const all = new Map<string, Series>();
@@ -73,10 +75,11 @@ export function createEvents(kube: Kube, options: EventsOptions): Events {
   const write = (series: Series) => {
     series.cancel?.();
     series.cancel = undefined;
-    if (series.count === series.writtenCount) return;
     writes = writes.then(async () => {
+      if (series.count === series.writtenCount) return;
+      series.writtenCount = series.count;
       try {
-        await save(kube, series, options);
+        await save(quick, series, options);
       } catch (error) {
         options.log.warn(`Cannot write event ${series.note.reason}: ${explain(error)}`);
       }
@@ -132,7 +135,6 @@ async function save(kube: Kube, series: Series, options: EventsOptions): Promise
     try {
       const patch = { count, lastTimestamp };
       await kube.patch("Event", series.written.metadata.name, patch, { namespace });
-      series.writtenCount = count;
       return;
     } catch (error) {
       // The API server forgets events after an hour: then this is a new one.
@@ -165,7 +167,6 @@ async function save(kube: Kube, series: Series, options: EventsOptions): Promise
     reportingComponent: options.component,
     reportingInstance: options.host ?? "",
   });
-  series.writtenCount = count;
 }
 
 /** Writes a meta/v1 Time: whole seconds. */

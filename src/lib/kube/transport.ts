@@ -169,7 +169,7 @@ export async function open(
 
 /** Tells an error that trying again does not mend: the certificate is not to be trusted, or ours was refused. */
 function isDistrust(code: string): boolean {
-  return /CERT|SELF_SIGNED|UNABLE_TO_|ISSUER|NoCredentials|TLS|SSL/.test(code);
+  return /CERT|SELF_SIGNED|UNABLE_TO_|ISSUER|TLS|SSL|EPROTO|NoCredentials/.test(code);
 }
 
 function retryAfter(response: Response, body: string): number {

@@ -67,7 +67,10 @@ export async function* watch<K extends KindName>(
     for await (const line of readLines(response.body, () => expect(quietMs))) {
       options.trace?.(`WATCH ${kind} ${line.slice(0, 2000)}`);
       const event = eventOf(kind, line, doing);
-      if (event.type === "BOOKMARK") quietMs = Math.min(quietMs, options.quietMs ?? 150_000);
+      if (event.type === "BOOKMARK") {
+        quietMs = Math.min(quietMs, options.quietMs ?? 150_000);
+        expect(quietMs);
+      }
       yield event;
     }
   } catch (error) {
