@@ -1,0 +1,22 @@
+import { unmanagedLabel } from "../api/meta.ts";
+import type { Next } from "../kube/controller.ts";
+import type { Deps } from "./deps.ts";
+import { hasAbandoned, stripAbandoned } from "./finalizers.ts";
+
+/**
+ * Removes the HostInterface of a node that is gone: the copy of nodes must be whole and lack it, and the API server
+ * itself must answer that there is no such node. A user's own (unmanaged) HostInterface stays.
+ */
+export async function reconcileHostInterface(name: string, deps: Deps): Promise<Next> {
+  const found = deps.stores.hostInterfaces.get(name);
+  if (!found) return "done";
+  if (hasAbandoned(found)) await stripAbandoned(deps.kube, "HostInterface", found);
+  if (found.metadata.labels?.[unmanagedLabel] === "true") return "done";
+  const node = found.spec.hostName || name;
+  if (!deps.stores.nodes.synced || deps.stores.nodes.get(node)) return "done";
+  if (await deps.kube.get("Node", node)) return { after: deps.pace().normalMs };
+  const { uid, resourceVersion } = found.metadata;
+  await deps.kube.remove("HostInterface", name, { uid, resourceVersion });
+  deps.log.info("removed the HostInterface of a node that is gone", { node });
+  return "done";
+}
