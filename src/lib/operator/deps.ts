@@ -15,5 +15,9 @@ export interface Deps {
   /** Namespace of the operator, its DaemonSet and the daemon's pods. */
   readonly namespace: string;
   /** How soon to look again after a failure and in quiet times, in milliseconds; follows Config. */
-  readonly pace: () => { readonly urgentMs: number; readonly normalMs: number; readonly longMs: number };
+  readonly pace: () => {
+    readonly urgentMs: number;
+    readonly normalMs: number;
+    readonly longMs: number;
+  };
 }

@@ -18,7 +18,11 @@ export function hasAbandoned(object: KubeObject): boolean {
 }
 
 /** Takes v1.3.1's finalizers off an object. */
-export async function stripAbandoned(kube: Kube, kind: KindName, object: KubeObject): Promise<void> {
+export async function stripAbandoned(
+  kube: Kube,
+  kind: KindName,
+  object: KubeObject,
+): Promise<void> {
   const finalizers = (object.metadata.finalizers ?? []).filter((f) => !abandoned.has(f));
   await write(kube, kind, { object, finalizers });
 }

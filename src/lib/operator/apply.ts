@@ -1,0 +1,120 @@
+import type { Cidr, MultiNicNetwork, MultiNicNetworkStatus } from "../api/kinds.ts";
+import { codeOf, explain } from "../errors.ts";
+import type { CidrStep } from "../plan/cidrs.ts";
+import type { DefinitionPlan, DefinitionStep } from "../plan/definitionsteps.ts";
+import type { PoolStep } from "../plan/pools.ts";
+import type { Deps } from "./deps.ts";
+
+/**
+ * Writes slices in order and returns all of them as the server has them now. A conflict ends it: somebody else wrote,
+ * so the indexes must be planned anew.
+ */
+export async function applyCidrs(
+  steps: readonly CidrStep[],
+  wanted: readonly Cidr[],
+  deps: Deps,
+): Promise<Cidr[]> {
+  const written = new Map<string, Cidr>();
+  for (const step of steps) {
+    const { name, uid, resourceVersion } = step.object.metadata;
+    if (step.op === "create") written.set(name, await deps.kube.create("CIDR", step.object));
+    else if (step.op === "replace") written.set(name, await deps.kube.replace("CIDR", step.object));
+    else await deps.kube.remove("CIDR", name, { uid, resourceVersion });
+    deps.log.info(`CIDR ${step.op}d`, { cidr: name });
+  }
+  return wanted.map((slice) => written.get(slice.metadata.name) ?? slice);
+}
+
+/** Writes pools, all of them; the first failure is thrown after the rest has been tried. */
+export async function applyPools(steps: readonly PoolStep[], deps: Deps): Promise<void> {
+  await everyStep(steps, async (step) => {
+    if (step.op === "create") await deps.kube.create("IPPool", step.object);
+    else if (step.op === "update") await deps.kube.patch("IPPool", step.name, step.patch);
+    else {
+      const { uid, resourceVersion } = step;
+      await deps.kube.remove("IPPool", step.name, { uid, resourceVersion });
+    }
+  });
+}
+
+/**
+ * Writes definitions; one bad namespace stops no other. Returns how many could not be written, after an Event that says
+ * which and why.
+ */
+export async function applyDefinitions(
+  network: MultiNicNetwork,
+  plan: DefinitionPlan,
+  deps: Deps,
+): Promise<number> {
+  const failures: string[] = plan.foreign.map(
+    (namespace) =>
+      `${namespace}: a definition of that name exists and is not ours: rename or delete it`,
+  );
+  let failed = 0;
+  for (const step of plan.steps) {
+    try {
+      await applyDefinition(step, deps);
+    } catch (error) {
+      // Gone between the look and the write (a namespace that ends): the next look decides.
+      if (step.do === "delete" || codeOf(error) === "NamespaceTerminating") continue;
+      failed++;
+      failures.push(`${step.definition.metadata.namespace}: ${explain(error)}`);
+    }
+  }
+  if (failures.length > 0) {
+    const message = `Cannot write attachment definitions: ${failures.slice(0, 5).join("; ")}`;
+    deps.events.record(network, { type: "Warning", reason: "DefinitionFailed", message });
+    deps.log.warn(message, { network: network.metadata.name });
+  }
+  return failed;
+}
+
+async function applyDefinition(step: DefinitionStep, deps: Deps): Promise<void> {
+  const kind = "NetworkAttachmentDefinition";
+  if (step.do === "create") await deps.kube.create(kind, step.definition);
+  else if (step.do === "update") await deps.kube.replace(kind, step.definition);
+  else await deps.kube.remove(kind, step.name, { namespace: step.namespace, uid: step.uid });
+}
+
+/** Writes a network's status when something in it has changed; says what went wrong in an Event when it turns bad. */
+export async function writeNetworkStatus(
+  network: MultiNicNetwork,
+  status: Omit<MultiNicNetworkStatus, "lastSyncTime" | "conditions">,
+  deps: Deps,
+): Promise<void> {
+  const { lastSyncTime: _time, conditions: _conditions, ...before } = network.status ?? emptyStatus;
+  if (Bun.deepEquals(before, status)) return;
+  const lastSyncTime = new Date(deps.now()).toISOString().replace(/\.\d+Z$/, "Z");
+  await deps.kube.patch(
+    "MultiNicNetwork",
+    network.metadata.name,
+    { status: { ...status, lastSyncTime } },
+    { subresource: "status" },
+  );
+  const bad = status.configStatus === "Failed" || status.routeStatus === "Failed";
+  if (bad && status.message !== network.status?.message) {
+    const reason = status.configStatus === "Failed" ? "ConfigFailed" : "RoutesFailed";
+    deps.events.record(network, { type: "Warning", reason, message: status.message });
+  }
+}
+
+const emptyStatus: MultiNicNetworkStatus = {
+  computeResults: [],
+  discovery: { existDaemon: 0, infoAvailable: 0, cidrProcessed: 0 },
+  configStatus: "",
+  routeStatus: "",
+  message: "",
+  lastSyncTime: null,
+};
+
+async function everyStep<T>(steps: readonly T[], apply: (step: T) => Promise<void>): Promise<void> {
+  let first: unknown;
+  for (const step of steps) {
+    try {
+      await apply(step);
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  if (first !== undefined) throw first;
+}

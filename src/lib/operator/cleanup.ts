@@ -1,0 +1,77 @@
+import { parseIpam } from "../api/ipam.ts";
+import type { IpamSpec } from "../api/kinds.ts";
+import type { Next } from "../kube/controller.ts";
+import { networkStatus } from "../plan/networkstatus.ts";
+import { writeNetworkStatus } from "./apply.ts";
+import type { Deps } from "./deps.ts";
+import { dropFinalizer, networkFinalizer } from "./finalizers.ts";
+import type { Observed } from "./observe.ts";
+
+/**
+ * Takes a deleted network apart: definitions at once; CIDR and pools after the last address has been given back on every
+ * node that still exists; the finalizer when every nicd that is alive reports no more of it. A dead node is not waited
+ * for: its nicd removes what no network wants when it comes back.
+ */
+export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> {
+  const { network } = seen;
+  const name = network.metadata.name;
+  for (const one of seen.definitions) {
+    const { namespace, uid } = one.metadata;
+    await deps.kube.remove("NetworkAttachmentDefinition", one.metadata.name, { namespace, uid });
+  }
+  const exists = (node: string) => seen.liveNodes === undefined || seen.liveNodes.has(node);
+  const held = seen.pools.filter(
+    (pool) => pool.spec.allocations.length > 0 && exists(pool.spec.hostName),
+  );
+  if (held.length > 0) {
+    const pods = held.flatMap((pool) =>
+      pool.spec.allocations.map((a) => `${a.namespace}/${a.pod}`),
+    );
+    await say(seen, [...new Set(pods)].sort(), deps);
+    return { after: deps.pace().normalMs };
+  }
+  for (const slice of seen.slices) {
+    const { uid, resourceVersion } = slice.metadata;
+    await deps.kube.remove("CIDR", slice.metadata.name, { uid, resourceVersion });
+  }
+  const busy = seen.hostInterfaces.filter(
+    (host) =>
+      seen.daemons.ready.has(host.metadata.name) &&
+      host.status?.networks?.some((report) => report.name === name),
+  );
+  if (busy.length > 0) return { after: deps.pace().urgentMs };
+  for (const pool of seen.pools) {
+    const { uid, resourceVersion } = pool.metadata;
+    await deps.kube.remove("IPPool", pool.metadata.name, { uid, resourceVersion });
+  }
+  await dropFinalizer(deps.kube, "MultiNicNetwork", {
+    object: network,
+    finalizer: networkFinalizer,
+  });
+  deps.log.info("network removed", { network: name });
+  return "done";
+}
+
+/** Lists in status the pods that keep the network's addresses. */
+async function say(seen: Observed, lingeringPods: readonly string[], deps: Deps): Promise<void> {
+  const status = networkStatus({
+    network: seen.network,
+    ipam: ipamOf(seen.network.spec.ipam),
+    faults: [],
+    definitions: { matching: 0, wanted: 0 },
+    slices: seen.slices,
+    hostInterfaces: seen.hostInterfaces,
+    daemons: seen.daemons,
+    lingeringPods,
+  });
+  await writeNetworkStatus(seen.network, status, deps);
+}
+
+function ipamOf(text: string): IpamSpec | undefined {
+  try {
+    return parseIpam(text).config;
+  } catch {
+    // A network that never was valid can be deleted too.
+    return undefined;
+  }
+}

@@ -1,0 +1,143 @@
+import { type Ipam, parseIpam } from "../api/ipam.ts";
+import type { Cidr, CidrConfig, MultiNicNetwork } from "../api/kinds.ts";
+import { InvalidInput } from "../errors.ts";
+import type { Next } from "../kube/controller.ts";
+import { type CidrsPlan, planCidrs } from "../plan/cidrs.ts";
+import { cloudReserved } from "../plan/cloud.ts";
+import { planDefinitions, wantedNamespaces } from "../plan/definitionsteps.ts";
+import { networkFaults } from "../plan/networkfaults.ts";
+import { networkStatus } from "../plan/networkstatus.ts";
+import { discoveredPlanes } from "../plan/discoveredplanes.ts";
+import { planPools } from "../plan/pools.ts";
+import { applyCidrs, applyDefinitions, applyPools, writeNetworkStatus } from "./apply.ts";
+import { cleanUpNetwork } from "./cleanup.ts";
+import type { Deps } from "./deps.ts";
+import { addFinalizer, networkFinalizer } from "./finalizers.ts";
+import { type Observed, observeNetwork } from "./observe.ts";
+
+/** Brings everything that one MultiNicNetwork wants into being: CIDR slices, IPPools, definitions, status. */
+export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> {
+  const network = deps.stores.networks.get(name);
+  if (!network) return "done";
+  const seen = observeNetwork(network, deps);
+  if (network.metadata.deletionTimestamp !== undefined) return cleanUpNetwork(seen, deps);
+  await addFinalizer(deps.kube, "MultiNicNetwork", {
+    object: network,
+    finalizer: networkFinalizer,
+  });
+
+  const { ipam, faults } = judge(seen);
+  const planned =
+    faults.length === 0 && ipam?.by === "pools" ? planCidrs(cidrsSeen(seen, deps)) : undefined;
+  faults.push(
+    ...(planned?.faults ?? []).map((f) => (f.path ? `${f.path}: ${f.problem}` : f.problem)),
+  );
+  const slices = planned ? await applyCidrs(planned.steps, planned.slices, deps) : seen.slices;
+  if (planned) await applyPools(poolSteps(seen, { planned, slices }, deps), deps);
+  const masterNets = planesOf(seen, planned);
+  const definitions =
+    faults.length === 0 ? await define(seen, masterNets, deps) : { matching: 0, wanted: 0 };
+
+  await writeNetworkStatus(
+    network,
+    networkStatus({
+      network,
+      ipam: ipam?.config,
+      faults,
+      definitions,
+      slices,
+      hostInterfaces: seen.hostInterfaces,
+      daemons: seen.daemons,
+    }),
+    deps,
+  );
+  return faults.length > 0 ? { after: deps.pace().normalMs } : { after: deps.pace().longMs };
+}
+
+/** Says everything that is wrong with the network as it is written, and beside the others. */
+function judge(seen: Observed): { ipam: Ipam | undefined; faults: string[] } {
+  const faults = [...networkFaults(seen.network), ...seen.overlaps].map(
+    (f) => `${f.path}: ${f.problem}`,
+  );
+  try {
+    return { ipam: parseIpam(seen.network.spec.ipam), faults };
+  } catch (error) {
+    // networkFaults has said what is wrong with it.
+    if (error instanceof InvalidInput) return { ipam: undefined, faults };
+    throw error;
+  }
+}
+
+function cidrsSeen(seen: Observed, deps: Deps) {
+  const { network, slices, hostInterfaces, liveNodes, pools } = seen;
+  const { rails } = network.spec;
+  return {
+    config: cidrConfig(network),
+    rails,
+    slices,
+    hostInterfaces,
+    liveNodes,
+    pools,
+    sha256: deps.sha256,
+  };
+}
+
+/** Copies what a CIDR object keeps of its network. */
+export function cidrConfig(network: MultiNicNetwork): CidrConfig {
+  const ipam = parseIpam(network.spec.ipam);
+  const {
+    hostBlock = 0,
+    interfaceBlock = 0,
+    excludeCIDRs,
+    vlanMode,
+  } = ipam.by === "pools" ? ipam.config : {};
+  return {
+    name: network.metadata.name,
+    type: network.spec.plugin.type,
+    subnet: network.spec.subnet ?? "",
+    masterNets: [...(network.spec.masterNets ?? [])],
+    hostBlock,
+    interfaceBlock,
+    ...(excludeCIDRs && excludeCIDRs.length > 0 ? { excludeCIDRs: [...excludeCIDRs] } : {}),
+    ...(vlanMode ? { vlanMode } : {}),
+  };
+}
+
+function poolSteps(
+  seen: Observed,
+  of: { planned: CidrsPlan; slices: readonly Cidr[] },
+  deps: Deps,
+) {
+  const ipam = parseIpam(seen.network.spec.ipam);
+  const routes = ipam.by === "pools" ? (ipam.config.routes ?? []) : [];
+  const hostSubnet = (seen.network.spec.subnet ?? "") === "";
+  return planPools({
+    network: seen.network.metadata.name,
+    slices: of.slices,
+    pools: seen.pools,
+    hostInterfaces: seen.hostInterfaces,
+    liveNodes: seen.liveNodes,
+    gateways: routes.flatMap((route) => (route.gw ? [route.gw] : [])),
+    cloudReserved: (vlan) => (hostSubnet ? cloudReserved(vlan, seen.providerIDs) : []),
+    sha256: deps.sha256,
+  });
+}
+
+/** The network's own planes; else those planned with indexes; else those that hosts have. */
+function planesOf(seen: Observed, planned: CidrsPlan | undefined): readonly string[] {
+  const named = seen.network.spec.masterNets ?? [];
+  if (named.length > 0) return named;
+  return planned?.masterNets ?? discoveredPlanes(seen.hostInterfaces, seen.definitions);
+}
+
+async function define(seen: Observed, masterNets: readonly string[], deps: Deps) {
+  const namespaces = wantedNamespaces(seen.network, seen.namespaces);
+  const plan = planDefinitions(seen.network, {
+    masterNets,
+    config: seen.config,
+    namespaces,
+    existing: seen.definitions,
+  });
+  const failed = await applyDefinitions(seen.network, plan, deps);
+  return { wanted: namespaces.length, matching: namespaces.length - failed - plan.foreign.length };
+}

@@ -1,0 +1,66 @@
+import type {
+  Cidr,
+  Config,
+  HostInterface,
+  IPPool,
+  MultiNicNetwork,
+  NetworkAttachmentDefinition,
+} from "../api/kinds.ts";
+import type { Fault } from "../errors.ts";
+import type { NamespaceObject } from "../kube/kube.ts";
+import { overlapFaults } from "../plan/overlap.ts";
+import type { Deps } from "./deps.ts";
+
+/** Everything that decisions about one network look at, read from the copies. */
+export interface Observed {
+  readonly network: MultiNicNetwork;
+  readonly config: Config | undefined;
+  readonly slices: readonly Cidr[];
+  readonly pools: readonly IPPool[];
+  readonly definitions: readonly NetworkAttachmentDefinition[];
+  readonly hostInterfaces: readonly HostInterface[];
+  readonly namespaces: readonly NamespaceObject[];
+  /** Names of the node objects; undefined while they are not known. */
+  readonly liveNodes: ReadonlySet<string> | undefined;
+  readonly providerIDs: readonly string[];
+  readonly daemons: { readonly ready: ReadonlySet<string>; readonly all: ReadonlySet<string> };
+  /** What its subnet shares with other networks. */
+  readonly overlaps: readonly Fault[];
+}
+
+/** Name of the Config that counts, as v1.3.x fixed it. */
+export const configName = "multi-nicd";
+
+/** Reads what concerns one network out of the copies; the copies must be ready. */
+export function observeNetwork(network: MultiNicNetwork, deps: Deps): Observed {
+  const { stores } = deps;
+  const name = network.metadata.name;
+  const nodes = stores.nodes.list();
+  return {
+    network,
+    config: stores.configs.get(configName) ?? stores.configs.list()[0],
+    slices: stores.cidrs.list().filter((cidr) => cidr.spec.config.name === name),
+    pools: stores.pools.list().filter((pool) => pool.spec.netAttachDef === name),
+    definitions: stores.definitions.list().filter((one) => one.metadata.name === name),
+    hostInterfaces: stores.hostInterfaces.list(),
+    namespaces: stores.namespaces.list(),
+    liveNodes: stores.nodes.synced ? new Set(nodes.map((node) => node.metadata.name)) : undefined,
+    providerIDs: nodes.flatMap((node) => node.spec?.providerID ?? []),
+    daemons: daemonsOf(deps),
+    overlaps: overlapFaults(network, stores.networks.list()),
+  };
+}
+
+/** Tells on which nodes an nicd pod is, and on which it is ready. */
+export function daemonsOf(deps: Deps): Observed["daemons"] {
+  const ready = new Set<string>();
+  const all = new Set<string>();
+  for (const pod of deps.stores.daemons.list()) {
+    const node = pod.spec?.nodeName;
+    if (node === undefined || pod.metadata.deletionTimestamp !== undefined) continue;
+    all.add(node);
+    const condition = pod.status?.conditions?.find((c) => c.type === "Ready");
+    if (condition?.status === "True") ready.add(node);
+  }
+  return { ready, all };
+}
