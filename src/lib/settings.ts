@@ -38,4 +38,14 @@ export function environment(): Environment {
 export function nodeWaitMs(env: Environment = process.env): number | undefined {
   const text = env["MULTINIC_WAIT_MS"];
   return text !== undefined && /^[0-9]{1,7}$/.test(text) ? Number(text) : undefined;
+
+/** Reads what the operator's Deployment sets. */
+export function operatorSettings(env: Environment = process.env): {
+  namespace: string;
+  hostName: string;
+} {
+  return {
+    namespace: env["OPERATOR_NAMESPACE"] || "multi-nic-cni-operator",
+    hostName: env["HOSTNAME"] || "operator",
+  };
 }

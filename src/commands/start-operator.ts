@@ -1,0 +1,36 @@
+import { connectKube } from "../lib/kube/connect.ts";
+import { serveHealth } from "../lib/kube/health.ts";
+import { createLog, type LogLevel } from "../lib/log.ts";
+import { runOperator } from "../lib/operator/operator.ts";
+import { operatorSettings } from "../lib/settings.ts";
+import type { Flags } from "./verb.ts";
+
+/** Builds what the operator works with, runs it, and ends when told to. */
+export async function startOperator(flags: Flags): Promise<number> {
+  const settings = operatorSettings();
+  const level = flags["log-level"] as LogLevel;
+  const log = createLog({ level: () => level });
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
+  const kubeconfig = typeof flags["kubeconfig"] === "string" ? flags["kubeconfig"] : undefined;
+  const kube = await connectKube({ kubeconfig });
+  const port = Number(flags["health-port"]);
+  const health = port === 0 ? undefined : await serveHealth({ port, ready: {} });
+  try {
+    await runOperator(
+      {
+        kube,
+        log,
+        namespace: typeof flags["namespace"] === "string" ? flags["namespace"] : settings.namespace,
+        identity: `${settings.hostName}_${crypto.randomUUID()}`,
+        now: Date.now,
+        sha256: (text) => new Bun.CryptoHasher("sha256").update(text).digest("hex"),
+        elect: flags["leader-elect"] === true,
+      },
+      stop.signal,
+    );
+    return 0;
+  } finally {
+    await health?.stop();
+  }
+}

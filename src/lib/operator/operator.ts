@@ -1,0 +1,177 @@
+import { type Controller, runControllers, type Source, source } from "../kube/controller.ts";
+import { createEvents } from "../kube/events.ts";
+import { fence } from "../kube/fence.ts";
+import type { Kube, Store } from "../kube/kube.ts";
+import { holdLease, type Leadership } from "../kube/lease.ts";
+import type { Log } from "../log.ts";
+import { reconcileConfig } from "./config.ts";
+import type { Deps } from "./deps.ts";
+import { hasAbandoned, stripAbandoned } from "./finalizers.ts";
+import { reconcileHostInterface } from "./hostinterface.ts";
+import { reconcileNetwork } from "./network.ts";
+import { configName } from "./observe.ts";
+import { createStores, type Stores, storesReady } from "./stores.ts";
+
+export interface OperatorOptions {
+  readonly kube: Kube;
+  readonly namespace: string;
+  /** Who contends for the lease: unique among replicas and restarts. */
+  readonly identity: string;
+  readonly log: Log;
+  readonly now: () => number;
+  readonly sha256: (text: string) => string;
+  /** False = no lease: only one operator runs, as in tests. */
+  readonly elect: boolean;
+}
+
+/** Changes that come close together are looked at once. */
+const settleMs = 50;
+
+/** Runs the operator until `signal` fires: copies of all objects at once, controllers while it leads. */
+export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
+  const { kube, log, namespace } = options;
+  const stores = createStores(kube, { namespace, log }, signal);
+  await storesReady(stores, signal);
+  if (!options.elect) return lead(options, stores, { kube, signal });
+  await holdLease(
+    kube,
+    {
+      namespace,
+      name: "multi-nic-cni-operator",
+      identity: options.identity,
+      log,
+      lead: (leadership: Leadership) =>
+        lead(options, stores, { kube: fence(kube, leadership.check), signal: leadership.signal }),
+    },
+    signal,
+  );
+}
+
+async function lead(
+  options: OperatorOptions,
+  stores: Stores,
+  as: { readonly kube: Kube; readonly signal: AbortSignal },
+): Promise<void> {
+  const { log, namespace, now, sha256 } = options;
+  const events = createEvents(as.kube, { component: "multinic-operator", log });
+  const deps: Deps = {
+    kube: as.kube,
+    stores,
+    events,
+    log,
+    now,
+    sha256,
+    namespace,
+    pace: () => pace(stores),
+  };
+  log.info("leading");
+  await runControllers(controllers(deps), as.signal);
+  await events.flush();
+}
+
+/** What wakes which controller. */
+function controllers(deps: Deps): Controller[] {
+  const { stores, log } = deps;
+  const everyNetwork = () => stores.networks.list().map((network) => network.metadata.name);
+  const wakesAll = (store: Store<unknown>): Source =>
+    settled(source(store, everyNetwork), settleMs);
+  const own = <T extends { metadata: { name: string } }>(store: Store<T>): Source =>
+    source(store, (object) => [object.metadata.name]);
+  return [
+    {
+      name: "network",
+      log,
+      reconcile: (name) => reconcileNetwork(name, deps),
+      sources: [
+        // An overlap concerns both networks, so each change of one is looked at by all.
+        wakesAll(stores.networks),
+        wakesAll(stores.hostInterfaces),
+        wakesAll(stores.namespaces),
+        wakesAll(stores.nodes),
+        wakesAll(stores.daemons),
+        wakesAll(stores.configs),
+        settled(
+          source(stores.cidrs, (cidr) => [cidr.spec.config.name]),
+          settleMs,
+        ),
+        settled(
+          source(stores.pools, (pool) => [pool.spec.netAttachDef]),
+          settleMs,
+        ),
+        settled(
+          source(stores.definitions, (one) => [one.metadata.name]),
+          settleMs,
+        ),
+      ],
+    },
+    {
+      name: "hostinterface",
+      log,
+      reconcile: (name) => reconcileHostInterface(name, deps),
+      sources: [own(stores.hostInterfaces), source(stores.nodes, (node) => [node.metadata.name])],
+    },
+    {
+      name: "config",
+      log,
+      reconcile: (name) => reconcileConfig(name, deps),
+      sources: [own(stores.configs), source(stores.daemonSets, () => [configName])],
+    },
+    {
+      name: "abandoned-finalizers",
+      log,
+      reconcile: async (key) => {
+        await stripFrom(key, deps);
+        return "done";
+      },
+      sources: [
+        source(stores.cidrs, (cidr) => (hasAbandoned(cidr) ? [`CIDR ${cidr.metadata.name}`] : [])),
+        source(stores.pools, (pool) =>
+          hasAbandoned(pool) ? [`IPPool ${pool.metadata.name}`] : [],
+        ),
+      ],
+    },
+  ];
+}
+
+async function stripFrom(key: string, deps: Deps): Promise<void> {
+  const [kind, name = ""] = key.split(" ");
+  if (kind === "CIDR") {
+    const cidr = deps.stores.cidrs.get(name);
+    if (cidr) await stripAbandoned(deps.kube, "CIDR", cidr);
+  } else {
+    const pool = deps.stores.pools.get(name);
+    if (pool) await stripAbandoned(deps.kube, "IPPool", pool);
+  }
+}
+
+/** Gathers what a source asks for over a short time: one joining node changes several objects. */
+function settled(inner: Source, ms: number): Source {
+  return {
+    start(add, signal) {
+      const waiting = new Set<string>();
+      let timer: Timer | undefined;
+      const flush = () => {
+        timer = undefined;
+        for (const key of waiting) add(key);
+        waiting.clear();
+      };
+      signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+      return inner.start((key) => {
+        waiting.add(key);
+        timer ??= setTimeout(flush, ms);
+      }, signal);
+    },
+  };
+}
+
+/** Reads the pace from Config, with upstream's defaults (urgent 5 s, normal 1 min, long 10 min). */
+function pace(stores: Stores) {
+  const spec = stores.configs.get(configName)?.spec;
+  const positive = (value: number | undefined, fallback: number) =>
+    value !== undefined && value > 0 ? value : fallback;
+  return {
+    urgentMs: positive(spec?.urgentReconcileSeconds, 5) * 1000,
+    normalMs: positive(spec?.normalReconcileMinutes, 1) * 60_000,
+    longMs: positive(spec?.longReconcileMinutes, 10) * 60_000,
+  };
+}
