@@ -1,0 +1,69 @@
+import type { Allocation, IPPool } from "../api/kinds.ts";
+import type { Controller, Next } from "../kube/controller.ts";
+import { source } from "../kube/controller.ts";
+import type { Kube, Store } from "../kube/kube.ts";
+import { createQueue } from "../kube/queue.ts";
+import type { Log } from "../log.ts";
+import type { Attachments } from "./attachments.ts";
+
+export interface PublishPoolsDeps {
+  readonly kube: Kube;
+  /** This node's pools. */
+  readonly pools: Store<IPPool>;
+  readonly attachments: Attachments;
+  readonly log: Log;
+}
+
+/** Changes of a pool within this time become one write: a burst of pods is a handful of writes. */
+const coalesceMs = 100;
+
+/**
+ * Makes the controller that mirrors this node's allocations into its IPPools, afterwards and with resourceVersion
+ * checks. The record in SQLite is the truth: a mirror that differs is overwritten, one that lags harms nobody.
+ */
+export function publishPools(deps: PublishPoolsDeps, signal: AbortSignal): Controller {
+  const { pools, attachments } = deps;
+  const queue = createQueue();
+  const stop = attachments.onChange((network) => {
+    for (const pool of pools.list()) {
+      if (pool.spec.netAttachDef === network) queue.addAfter(pool.metadata.name, coalesceMs);
+    }
+  });
+  signal.addEventListener("abort", stop, { once: true });
+  return {
+    name: "ippool-mirror",
+    log: deps.log,
+    queue,
+    sources: [source(pools, (pool) => [pool.metadata.name])],
+    reconcile: (name) => mirror(name, deps),
+  };
+}
+
+async function mirror(name: string, deps: PublishPoolsDeps): Promise<Next> {
+  const pool = deps.pools.get(name);
+  if (!pool || pool.metadata.deletionTimestamp !== undefined) return "done";
+  const wanted = deps.attachments.allocationsOf(pool.spec.netAttachDef, pool.spec.podCIDR);
+  if (sameAllocations(pool.spec.allocations, wanted)) return "done";
+  const { resourceVersion } = pool.metadata;
+  await deps.kube.patch("IPPool", name, {
+    metadata: { resourceVersion },
+    spec: { allocations: wanted },
+  });
+  return "done";
+}
+
+function sameAllocations(a: readonly Allocation[], b: readonly Allocation[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((row, i) => {
+      const other = b[i];
+      return (
+        other !== undefined &&
+        row.index === other.index &&
+        row.address === other.address &&
+        row.pod === other.pod &&
+        row.namespace === other.namespace
+      );
+    })
+  );
+}
