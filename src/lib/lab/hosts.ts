@@ -15,7 +15,7 @@ export interface RunningHost {
   /** Runs a program on the host, to its end. */
   exec(
     command: readonly string[],
-    options?: { stdin?: string; env?: Record<string, string> },
+    options?: { stdin?: string; env?: Record<string, string>; signal?: AbortSignal },
   ): Promise<Ran>;
   /** Starts a daemon on the host; its output goes to `<lab>/<host>-<name>.log`. */
   spawn(name: string, command: readonly string[], env?: Record<string, string>): Subprocess;

@@ -8,10 +8,14 @@ export async function run(
     readonly stdin?: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly timeoutMs?: number;
+    /** Ends the program early. */
+    readonly signal?: AbortSignal;
   } = {},
 ): Promise<Ran> {
   const child = start(command, options);
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 60_000);
+  const end = () => child.kill("SIGKILL");
+  const timer = setTimeout(end, options.timeoutMs ?? 60_000);
+  options.signal?.addEventListener("abort", end, { once: true });
   try {
     const [stdout, stderr, code] = await Promise.all([
       new Response(child.stdout).text(),
@@ -21,6 +25,7 @@ export async function run(
     return { code, stdout, stderr };
   } finally {
     clearTimeout(timer);
+    options.signal?.removeEventListener("abort", end);
   }
 }
 

@@ -1,0 +1,124 @@
+import type { Subprocess } from "bun";
+import type { Kube, PodObject } from "../kube/kube.ts";
+import { eventually } from "./eventually.ts";
+import type { RunningHost } from "./hosts.ts";
+
+export interface DaemonsOptions {
+  readonly kube: Kube;
+  readonly hosts: readonly RunningHost[];
+  readonly kubeconfig: string;
+  readonly program: string;
+}
+
+/** The lab's operator and nicds: real processes, started and watched as a kubelet does. */
+export interface Daemons {
+  /** Stops one host's nicd (`SIGKILL` = as in a crash); its pod turns unready. */
+  stopNicd(host: string, signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
+  startNicd(host: string): Promise<void>;
+  restartOperator(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const operatorNamespace = "multi-nic-cni-operator";
+/** Where nicd serves health and metrics. */
+const healthPort = 11000;
+
+/** Starts the operator on the first host and nicd on every host, and waits until each nicd is ready. */
+export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
+  const { kube, hosts, kubeconfig, program } = options;
+  const nicds = new Map<string, Subprocess>();
+  const startOperator = () => {
+    const host = hosts[0];
+    return host?.spawn(
+      "operator",
+      [program, "operator", "--kubeconfig", kubeconfig, "--health-port", "0"],
+      {
+        OPERATOR_NAMESPACE: operatorNamespace,
+      },
+    );
+  };
+  let operator = startOperator();
+
+  const startNicd = async (host: RunningHost) => {
+    const { name, address } = host.host;
+    const command = [
+      program,
+      "nicd",
+      "--kubeconfig",
+      kubeconfig,
+      "--node",
+      name,
+      "--health-port",
+      String(healthPort),
+    ];
+    nicds.set(
+      name,
+      host.spawn("nicd", command, {
+        MULTINIC_SYS_ROOT: host.sysRoot,
+        MULTINIC_IPROUTE2_DIR: "/etc/iproute2",
+      }),
+    );
+    await eventually(`nicd of ${name}`, async () => {
+      const answer = await fetch(`http://${address}:${healthPort}/readyz`);
+      return answer.ok ? { value: true } : { not: await answer.text() };
+    });
+    await reportReady(kube, name, "True");
+  };
+  await Promise.all(
+    hosts.map(async (host) => {
+      await kube.create("Pod", daemonPod(host.host.name));
+      await startNicd(host);
+    }),
+  );
+  const hostOf = (name: string) => {
+    const host = hosts.find((one) => one.host.name === name);
+    if (!host) throw new Error(`no host ${name}`);
+    return host;
+  };
+  const end = async (child: Subprocess | undefined, signal: "SIGTERM" | "SIGKILL") => {
+    child?.kill(signal);
+    await child?.exited;
+  };
+  return {
+    async stopNicd(name, signal = "SIGTERM") {
+      await end(nicds.get(name), signal);
+      await reportReady(kube, name, "False");
+    },
+    startNicd: (name) => startNicd(hostOf(name)),
+    async restartOperator() {
+      await end(operator, "SIGTERM");
+      operator = startOperator();
+    },
+    async stop() {
+      await end(operator, "SIGTERM");
+      await Promise.all([...nicds.values()].map((child) => end(child, "SIGTERM")));
+    },
+  };
+}
+
+/** The DaemonSet's pod of one host; in the lab nothing else makes it. */
+function daemonPod(node: string): PodObject {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: `multi-nicd-${node}`,
+      namespace: operatorNamespace,
+      labels: { app: "multi-nicd" },
+    },
+    spec: {
+      nodeName: node,
+      hostNetwork: true,
+      containers: [{ name: "multi-nicd", image: "lab.invalid/multinic:1" }],
+    } as PodObject["spec"] & object,
+  };
+}
+
+async function reportReady(kube: Kube, node: string, status: "True" | "False"): Promise<void> {
+  await kube.patch(
+    "Pod",
+    `multi-nicd-${node}`,
+    { status: { phase: "Running", conditions: [{ type: "Ready", status }] } },
+    { namespace: operatorNamespace, subresource: "status" },
+  );
+}
