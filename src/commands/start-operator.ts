@@ -22,6 +22,7 @@ export async function startOperator(flags: Flags): Promise<number> {
         kube,
         log,
         namespace: typeof flags["namespace"] === "string" ? flags["namespace"] : settings.namespace,
+        image: settings.image,
         identity: `${settings.hostName}_${crypto.randomUUID()}`,
         now: Date.now,
         sha256: (text) => new Bun.CryptoHasher("sha256").update(text).digest("hex"),

@@ -38,14 +38,23 @@ export function environment(): Environment {
 export function nodeWaitMs(env: Environment = process.env): number | undefined {
   const text = env["MULTINIC_WAIT_MS"];
   return text !== undefined && /^[0-9]{1,7}$/.test(text) ? Number(text) : undefined;
+}
 
 /** Reads what the operator's Deployment sets. */
 export function operatorSettings(env: Environment = process.env): {
   namespace: string;
   hostName: string;
+  /** Own image, which takes the place of v1.3's default daemon image. */
+  image: string | undefined;
 } {
   return {
+    image: env["OPERATOR_IMAGE"] || undefined,
     namespace: env["OPERATOR_NAMESPACE"] || "multi-nic-cni-operator",
     hostName: env["HOSTNAME"] || "operator",
   };
+}
+
+/** Returns where programs are looked for, for the lab's hosts. */
+export function searchPath(env: Environment = process.env): string {
+  return env["PATH"] || "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }

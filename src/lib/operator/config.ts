@@ -14,7 +14,7 @@ export async function reconcileConfig(name: string, deps: Deps): Promise<Next> {
   if (!config) return "done";
   if (config.metadata.deletionTimestamp !== undefined) return cleanUp(config, deps);
   await addFinalizer(deps.kube, "Config", { object: config, finalizer: configFinalizer });
-  const wanted = daemonSet(config, { namespace: deps.namespace });
+  const wanted = daemonSet(config, { namespace: deps.namespace, image: deps.image });
   try {
     // Server-side apply leaves what others set and is a no-op when nothing changed.
     await deps.kube.apply("DaemonSet", wanted, { manager });

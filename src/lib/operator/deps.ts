@@ -14,6 +14,8 @@ export interface Deps {
   readonly sha256: Sha256;
   /** Namespace of the operator, its DaemonSet and the daemon's pods. */
   readonly namespace: string;
+  /** The operator's own image. */
+  readonly image: string | undefined;
   /** How soon to look again after a failure and in quiet times, in milliseconds; follows Config. */
   readonly pace: () => {
     readonly urgentMs: number;

@@ -5,9 +5,9 @@ import type { Next } from "../kube/controller.ts";
 import { type CidrsPlan, planCidrs } from "../plan/cidrs.ts";
 import { cloudReserved } from "../plan/cloud.ts";
 import { planDefinitions, wantedNamespaces } from "../plan/definitionsteps.ts";
+import { discoveredPlanes } from "../plan/discoveredplanes.ts";
 import { networkFaults } from "../plan/networkfaults.ts";
 import { networkStatus } from "../plan/networkstatus.ts";
-import { discoveredPlanes } from "../plan/discoveredplanes.ts";
 import { planPools } from "../plan/pools.ts";
 import { applyCidrs, applyDefinitions, applyPools, writeNetworkStatus } from "./apply.ts";
 import { cleanUpNetwork } from "./cleanup.ts";
@@ -56,9 +56,8 @@ export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> 
 
 /** Says everything that is wrong with the network as it is written, and beside the others. */
 function judge(seen: Observed): { ipam: Ipam | undefined; faults: string[] } {
-  const faults = [...networkFaults(seen.network), ...seen.overlaps].map(
-    (f) => `${f.path}: ${f.problem}`,
-  );
+  const own = networkFaults(seen.network).map((f) => `${f.path}: ${f.problem}`);
+  const faults = [...own, ...seen.overlaps];
   try {
     return { ipam: parseIpam(seen.network.spec.ipam), faults };
   } catch (error) {

@@ -6,9 +6,8 @@ import type {
   MultiNicNetwork,
   NetworkAttachmentDefinition,
 } from "../api/kinds.ts";
-import type { Fault } from "../errors.ts";
 import type { NamespaceObject } from "../kube/kube.ts";
-import { overlapFaults } from "../plan/overlap.ts";
+import { overlappingSubnets } from "../plan/overlap.ts";
 import type { Deps } from "./deps.ts";
 
 /** Everything that decisions about one network look at, read from the copies. */
@@ -25,7 +24,7 @@ export interface Observed {
   readonly providerIDs: readonly string[];
   readonly daemons: { readonly ready: ReadonlySet<string>; readonly all: ReadonlySet<string> };
   /** What its subnet shares with other networks. */
-  readonly overlaps: readonly Fault[];
+  readonly overlaps: readonly string[];
 }
 
 /** Name of the Config that counts, as v1.3.x fixed it. */
@@ -47,7 +46,7 @@ export function observeNetwork(network: MultiNicNetwork, deps: Deps): Observed {
     liveNodes: stores.nodes.synced ? new Set(nodes.map((node) => node.metadata.name)) : undefined,
     providerIDs: nodes.flatMap((node) => node.spec?.providerID ?? []),
     daemons: daemonsOf(deps),
-    overlaps: overlapFaults(network, stores.networks.list()),
+    overlaps: overlapsOf(name, deps),
   };
 }
 
@@ -63,4 +62,13 @@ export function daemonsOf(deps: Deps): Observed["daemons"] {
     if (condition?.status === "True") ready.add(node);
   }
   return { ready, all };
+}
+
+function overlapsOf(name: string, deps: Deps): string[] {
+  const networks = deps.stores.networks
+    .list()
+    .map((network) => ({ name: network.metadata.name, subnet: network.spec.subnet ?? "" }));
+  return overlappingSubnets(networks)
+    .filter(({ a, b }) => a === name || b === name)
+    .map(({ message }) => message);
 }

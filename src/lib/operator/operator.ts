@@ -15,6 +15,7 @@ import { createStores, type Stores, storesReady } from "./stores.ts";
 export interface OperatorOptions {
   readonly kube: Kube;
   readonly namespace: string;
+  readonly image: string | undefined;
   /** Who contends for the lease: unique among replicas and restarts. */
   readonly identity: string;
   readonly log: Log;
@@ -52,7 +53,7 @@ async function lead(
   stores: Stores,
   as: { readonly kube: Kube; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { log, namespace, now, sha256 } = options;
+  const { log, namespace, image, now, sha256 } = options;
   const events = createEvents(as.kube, { component: "multinic-operator", log });
   const deps: Deps = {
     kube: as.kube,
@@ -62,6 +63,7 @@ async function lead(
     now,
     sha256,
     namespace,
+    image,
     pace: () => pace(stores),
   };
   log.info("leading");

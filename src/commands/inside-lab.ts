@@ -1,0 +1,81 @@
+import { explain, InvalidInput } from "../lib/errors.ts";
+import { serveControl } from "../lib/lab/control.ts";
+import { demo } from "../lib/lab/demo.ts";
+import { defaultDir } from "../lib/lab/enclosure.ts";
+import { Lab } from "../lib/lab/lab.ts";
+import { hasIpvlan, type LinkChoice, labNetwork } from "../lib/lab/networks.ts";
+import { layOut, type NicKind, nicKinds } from "../lib/lab/topology.ts";
+import { searchPath } from "../lib/settings.ts";
+import type { Flags, Io } from "./verb.ts";
+
+/** Runs the lab as first process of its own namespaces: `serve` until told to end, `demo` until it has been shown. */
+export async function inside(flags: Flags, io: Io): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+    process.once(name, () => stop.abort());
+  const families = readFamilies(String(flags["families"]));
+  const topology = layOut({
+    hosts: Number(flags["hosts"]),
+    nics: Number(flags["nics"]),
+    kinds: readKinds(String(flags["kinds"])),
+    families,
+  });
+  const { link, note } = await chooseLink(flags);
+  const dir = typeof flags["dir"] === "string" ? flags["dir"] : defaultDir();
+  const lab = await Lab.start({ topology, dir, program: process.execPath, path: searchPath() });
+  try {
+    if (flags["what"] === "serve") {
+      await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families }));
+      serveControl(lab, stop.signal);
+      if (note) io.out(note);
+      io.out("ready");
+      await aborted(stop.signal);
+      return 0;
+    }
+    const shown = demo(lab, { link, note, seconds: Number(flags["seconds"]), out: io.out });
+    const ended = await Promise.race([shown.then(() => "shown" as const), aborted(stop.signal)]);
+    if (ended === "shown") return 0;
+    io.err("interrupted: taking the lab down");
+    shown.catch((error) => io.err(explain(error)));
+    return 130;
+  } finally {
+    await lab.stop();
+  }
+}
+
+async function chooseLink(flags: Flags): Promise<{ link: LinkChoice; note?: string }> {
+  const wish = flags["plugin"];
+  const mode = typeof flags["mode"] === "string" ? flags["mode"] : undefined;
+  if (wish !== "macvlan" && (await hasIpvlan()))
+    return { link: { plugin: "ipvlan", mode: mode ?? "l3" } };
+  if (wish === "macvlan") return { link: { plugin: "macvlan", mode: mode ?? "bridge" } };
+  return {
+    link: { plugin: "macvlan", mode: "bridge" },
+    note: "This kernel has no ipvlan: the lab uses macvlan.",
+  };
+}
+
+function readKinds(text: string): NicKind[] {
+  return text.split(",").map((word) => {
+    const kind = nicKinds.find((known) => known === word.trim());
+    if (kind) return kind;
+    throw new InvalidInput("Cannot lay out the lab", [
+      { path: "--kinds", problem: `"${word}": choose from ${nicKinds.join(", ")}` },
+    ]);
+  });
+}
+
+function readFamilies(text: string): (4 | 6)[] {
+  const known: Record<string, (4 | 6)[]> = { "4": [4], "6": [6], "4,6": [4, 6] };
+  const families = known[text];
+  if (families) return families;
+  throw new InvalidInput("Cannot lay out the lab", [
+    { path: "--families", problem: `"${text}": choose 4, 6 or 4,6` },
+  ]);
+}
+
+function aborted(signal: AbortSignal): Promise<"aborted"> {
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve("aborted"), { once: true }),
+  );
+}

@@ -1,0 +1,176 @@
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Failure } from "../lib/errors.ts";
+import { askLab, type LabRequests, type PodRow } from "../lib/lab/control.ts";
+import { checkMachine, defaultDir, enclosed, machineState } from "../lib/lab/enclosure.ts";
+import { eventually } from "../lib/lab/eventually.ts";
+import { columns } from "../lib/lab/show.ts";
+import type { Flags, Io } from "./verb.ts";
+
+const shapeFlags = ["hosts", "nics", "kinds", "families", "plugin", "mode", "seconds"] as const;
+
+/** Shows the whole path in a lab of its own and proves that the machine is as it was. */
+export async function runDemo(flags: Flags, io: Io): Promise<number> {
+  checkMachine();
+  const dir = join(dirOf(flags), `demo-${process.pid}`);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const before = await machineState();
+  const child = Bun.spawn(
+    enclosed([process.execPath, "lab", "inside", "demo", ...pass(flags), "--dir", dir]),
+    {
+      stdin: "ignore",
+      stdout: "inherit",
+      stderr: "inherit",
+    },
+  );
+  // The terminal sends Ctrl-C to the lab as well: it cleans up, we only wait. A TERM reaches us alone.
+  process.on("SIGINT", () => {});
+  process.once("SIGTERM", () => child.kill("SIGTERM"));
+  const code = await child.exited;
+  const after = await machineState();
+  const left = after.filter((item) => !before.includes(item));
+  if (existsSync(dir)) {
+    if (code === 0) left.push(`folder ${dir}`);
+    else io.err(`The lab's logs are in ${dir}`);
+  } else rmSync(dirOf(flags), { recursive: true, force: true });
+  if (left.length > 0) {
+    io.err(`The lab left behind: ${left.join(", ")}`);
+    return 1;
+  }
+  if (code === 0) {
+    io.out(
+      "   0 processes, links, namespaces and files left on this machine: the lab's first process has ended,",
+    );
+    io.out("     and with it its PID, network and mount namespaces.");
+  }
+  return code;
+}
+
+/** Starts a lab that stays. */
+export async function up(flags: Flags, io: Io): Promise<number> {
+  checkMachine();
+  const dir = dirOf(flags);
+  if (alive(dir))
+    throw new Failure(`A lab is up already in ${dir}: take it down with \`multinic lab down\``);
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const log = openSync(join(dir, "lab.log"), "a", 0o600);
+  const child = Bun.spawn(
+    [
+      "setsid",
+      ...enclosed([process.execPath, "lab", "inside", "serve", ...pass(flags), "--dir", dir]),
+    ],
+    { stdin: "ignore", stdout: log, stderr: log },
+  );
+  child.unref();
+  writeFileSync(join(dir, "pid"), String(child.pid), { mode: 0o600 });
+  await eventually("the lab", async () => {
+    const text = readFileSync(join(dir, "lab.log"), "utf8");
+    if (text.split("\n").includes("ready")) return { value: true };
+    if (child.exitCode !== null) throw new Failure("The lab ended", { cause: text.trim() });
+    return { not: text.trim() };
+  });
+  io.out(`The lab is up in ${dir}. Next: multinic lab pod add pod-1 --host host1`);
+  return 0;
+}
+
+/** Takes a lab down; none is fine too. */
+export async function down(flags: Flags, io: Io): Promise<number> {
+  const dir = dirOf(flags);
+  const pid = alive(dir);
+  if (pid === undefined) {
+    rmSync(dir, { recursive: true, force: true });
+    io.out("No lab was up.");
+    return 0;
+  }
+  // unshare(1) does not pass signals on: its child, the lab's first process, is told by itself.
+  for (const child of childrenOf(pid)) process.kill(child, "SIGTERM");
+  await eventually("the lab to end", async () =>
+    alive(dir) === undefined ? { value: true } : { not: "still there" },
+  );
+  rmSync(dir, { recursive: true, force: true });
+  io.out("The lab is down.");
+  return 0;
+}
+
+export async function podAdd(flags: Flags, io: Io): Promise<number> {
+  const request = {
+    host: String(flags["host"]),
+    namespace: String(flags["namespace"]),
+    name: String(flags["name"]),
+    networks: String(flags["networks"]),
+  };
+  io.out(podTable([await askLab(dirOf(flags), "podAdd", request)]));
+  return 0;
+}
+
+export async function podDelete(flags: Flags, io: Io): Promise<number> {
+  const request = { namespace: String(flags["namespace"]), name: String(flags["name"]) };
+  const { failures } = await askLab(dirOf(flags), "podDelete", request);
+  for (const failure of failures) io.err(failure);
+  return failures.length === 0 ? 0 : 1;
+}
+
+export async function podList(flags: Flags, io: Io): Promise<number> {
+  io.out(podTable(await askLab(dirOf(flags), "pods", {})));
+  return 0;
+}
+
+export async function execIn(flags: Flags, io: Io): Promise<number> {
+  const words = Array.isArray(flags["command"]) ? flags["command"].map(String) : [];
+  const after = Array.isArray(flags["--"]) ? flags["--"].map(String) : [];
+  const command = [...words, ...after];
+  if (command.length === 0)
+    throw new Failure("Say what to run: multinic lab exec --host host1 -- ip rule");
+  const ran = await askLab(dirOf(flags), "exec", {
+    command,
+    ...(typeof flags["host"] === "string" ? { host: flags["host"] } : {}),
+    ...(typeof flags["pod"] === "string" ? { pod: flags["pod"] } : {}),
+  });
+  if (ran.stdout !== "") io.out(ran.stdout.trimEnd());
+  if (ran.stderr !== "") io.err(ran.stderr.trimEnd());
+  return ran.code;
+}
+
+export async function daemon(flags: Flags, _io: Io): Promise<number> {
+  const act = String(flags["act"]) as LabRequests["daemon"]["request"]["act"];
+  await askLab(dirOf(flags), "daemon", { host: String(flags["host"]), act });
+  return 0;
+}
+
+function podTable(pods: readonly PodRow[]): string {
+  return columns([
+    ["POD", "HOST", "INTERFACES"],
+    ...pods.map((pod) => [
+      `${pod.namespace}/${pod.name}`,
+      pod.host,
+      pod.interfaces.map((link) => `${link.name}=${link.addresses.join(",")}`).join(" "),
+    ]),
+  ]);
+}
+
+function dirOf(flags: Flags): string {
+  return typeof flags["dir"] === "string" ? flags["dir"] : defaultDir();
+}
+
+/** Hands the lab's shape on to the process inside. */
+function pass(flags: Flags): string[] {
+  return shapeFlags.flatMap((name) =>
+    flags[name] === undefined ? [] : [`--${name}`, String(flags[name])],
+  );
+}
+
+/** Returns the pid of the process that holds a lab, when it runs. */
+function alive(dir: string): number | undefined {
+  const file = join(dir, "pid");
+  if (!existsSync(file)) return undefined;
+  const pid = Number(readFileSync(file, "utf8"));
+  const command = `/proc/${pid}/cmdline`;
+  const own = existsSync(command) ? readFileSync(command, "utf8") : undefined;
+  return own?.includes(dir) ? pid : undefined;
+}
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return text === "" ? [] : text.split(" ").map(Number);
+}

@@ -1,0 +1,170 @@
+import { chmodSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { concheck, fullyConnected, type PairOutcome, renderTable } from "../diag/concheck.ts";
+import type { Ran } from "../diag/iperf.ts";
+import { codeOf, explain, Failure } from "../errors.ts";
+import type { Lab } from "./lab.ts";
+import { endpointsOf, labTransport } from "./transport.ts";
+
+/** What `multinic lab …` asks of a lab that is up; JSON over a root-only unix socket in the lab's folder. */
+export interface LabRequests {
+  podAdd: {
+    request: { host: string; namespace: string; name: string; networks: string };
+    answer: PodRow;
+  };
+  podDelete: { request: { namespace: string; name: string }; answer: { failures: string[] } };
+  pods: { request: Record<string, never>; answer: PodRow[] };
+  /** Runs a command on a host, or in a pod's network namespace when one is named. */
+  exec: {
+    request: { host?: string; pod?: string; command: string[]; stdin?: string };
+    answer: Ran;
+  };
+  concheck: {
+    request: { network: string; seconds: number; from?: string; to?: string };
+    answer: { outcomes: readonly PairOutcome[]; table: string; connected: boolean };
+  };
+  /** Stops, kills or starts a daemon, as a node's crash or an upgrade would. */
+  daemon: {
+    request: { host: string; act: "stop" | "kill" | "start" | "restart-operator" };
+    answer: Record<string, never>;
+  };
+}
+export type LabVerb = keyof LabRequests;
+
+export interface PodRow {
+  namespace: string;
+  name: string;
+  host: string;
+  netns: string;
+  interfaces: { name: string; addresses: string[] }[];
+}
+
+/** Returns the path of a lab's control socket. */
+export function controlSocket(dir: string): string {
+  return join(dir, "control.sock");
+}
+
+/** Serves the lab's control socket until `signal` fires. */
+export function serveControl(lab: Lab, signal: AbortSignal): void {
+  const path = controlSocket(lab.options.dir);
+  const server = Bun.serve({
+    unix: path,
+    async fetch(request, self) {
+      // concheck and slow pods take longer than Bun's idle timeout.
+      self.timeout(request, 0);
+      try {
+        const verb = new URL(request.url).pathname.slice(1);
+        return Response.json(await perform(lab, verb as LabVerb, await request.json()));
+      } catch (error) {
+        return Response.json({ error: explain(error), code: codeOf(error) }, { status: 400 });
+      }
+    },
+  });
+  chmodSync(path, 0o600);
+  signal.addEventListener("abort", () => void server.stop(true), { once: true });
+}
+
+/** Asks a lab that is up; fails with code `NoLab` when there is none. */
+export async function askLab<V extends LabVerb>(
+  dir: string,
+  verb: V,
+  request: LabRequests[V]["request"],
+): Promise<LabRequests[V]["answer"]> {
+  const path = controlSocket(dir);
+  if (!existsSync(path)) {
+    throw new Failure(`No lab is up in ${dir}: start one with \`multinic lab up\``, {
+      code: "NoLab",
+    });
+  }
+  const answer = await fetch(`http://lab/${verb}`, {
+    unix: path,
+    method: "POST",
+    body: JSON.stringify(request),
+    timeout: false,
+  } as RequestInit);
+  const body = (await answer.json()) as LabRequests[V]["answer"] & { error?: string };
+  if (!answer.ok) throw new Failure(body.error ?? `The lab answered ${answer.status}`);
+  return body;
+}
+
+async function perform(lab: Lab, verb: LabVerb, body: unknown): Promise<unknown> {
+  switch (verb) {
+    case "podAdd": {
+      const { host, ...wish } = body as LabRequests["podAdd"]["request"];
+      await lab.addPod(host, wish);
+      return row(lab, `${wish.namespace}/${wish.name}`);
+    }
+    case "podDelete": {
+      const { namespace, name } = body as LabRequests["podDelete"]["request"];
+      return { failures: await lab.removePod(namespace, name) };
+    }
+    case "pods":
+      return [...lab.pods.keys()].map((key) => row(lab, key));
+    case "exec":
+      return exec(lab, body as LabRequests["exec"]["request"]);
+    case "concheck":
+      return check(lab, body as LabRequests["concheck"]["request"]);
+    case "daemon":
+      await daemon(lab, body as LabRequests["daemon"]["request"]);
+      return {};
+    default:
+      throw new Failure(`The lab knows no verb ${String(verb)}`);
+  }
+}
+
+function row(lab: Lab, key: string): PodRow | undefined {
+  const pod = lab.pods.get(key);
+  if (!pod) return undefined;
+  const interfaces = pod.attachments.flatMap((attachment) =>
+    (attachment.result?.interfaces ?? []).map((link, i) => ({
+      name: link.name,
+      addresses: (attachment.result?.ips ?? [])
+        .filter((ip) => ip.interface === i)
+        .map((ip) => ip.address),
+    })),
+  );
+  return {
+    namespace: pod.namespace,
+    name: pod.name,
+    host: pod.host.host.name,
+    netns: pod.netns,
+    interfaces,
+  };
+}
+
+async function exec(lab: Lab, request: LabRequests["exec"]["request"]): Promise<Ran> {
+  const options = request.stdin === undefined ? {} : { stdin: request.stdin };
+  if (request.pod !== undefined) {
+    const [namespace = "default", name = ""] = request.pod.includes("/")
+      ? request.pod.split("/")
+      : ["default", request.pod];
+    const pod = lab.pod(namespace, name);
+    return pod.host.exec(["ip", "netns", "exec", pod.netns, ...request.command], options);
+  }
+  const first = lab.hosts[0]?.host.name ?? "";
+  return lab.host(request.host ?? first).exec(request.command, {
+    ...options,
+    env: { KUBECONFIG: join(lab.options.dir, "kubeconfig") },
+  });
+}
+
+async function check(lab: Lab, request: LabRequests["concheck"]["request"]) {
+  const named = [request.from, request.to].filter((host) => host !== undefined);
+  const all = endpointsOf(lab.pods.values(), request.network);
+  const endpoints = named.length > 0 ? all.filter((end) => named.includes(end.host)) : all;
+  if (endpoints.length < 2) {
+    throw new Failure(`Cannot check network ${request.network}`, {
+      cause: `it has pods on ${endpoints.length} hosts: add one on each with \`multinic lab pod add\``,
+    });
+  }
+  const outcomes = (
+    await concheck(endpoints, labTransport(lab), { seconds: request.seconds, port: 5201 })
+  ).filter((o) => request.from === undefined || (o.from === request.from && o.to === request.to));
+  return { outcomes, table: renderTable(outcomes), connected: fullyConnected(outcomes) };
+}
+
+async function daemon(lab: Lab, request: LabRequests["daemon"]["request"]): Promise<void> {
+  if (request.act === "start") await lab.daemons.startNicd(request.host);
+  else if (request.act === "restart-operator") await lab.daemons.restartOperator();
+  else await lab.daemons.stopNicd(request.host, request.act === "kill" ? "SIGKILL" : "SIGTERM");
+}
