@@ -88,7 +88,7 @@ export function readMessages(datagram: Uint8Array): Message[] {
  */
 export function readVerdict(message: Message): Verdict | undefined {
   if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) return undefined;
-  const errno = message.body.length >= 4 ? -(readU32(message.body) | 0) : 0;
+  const errno = message.body.length >= 4 ? 0 - (readU32(message.body) | 0) : 0;
   if ((message.flags & NLM_F_ACK_TLVS) === 0) {
     return { errno, text: undefined, offset: undefined };
   }

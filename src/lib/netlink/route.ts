@@ -56,7 +56,10 @@ export function routeRequest(type: number, flags: number, route: Route): Request
   header[6] = route.scope;
   header[7] = route.type;
   const body = [header];
-  if (prefix.length > 0) body.push(attribute(RTA_DST, addressBytes(first(prefix))));
+  // IPv4's default has no RTA_DST; IPv6 takes either way, and iproute2 sends ::/0.
+  if (prefix.length > 0 || route.family === 6) {
+    body.push(attribute(RTA_DST, addressBytes(first(prefix))));
+  }
   const [only, ...more] = route.nexthops;
   if (only && more.length === 0 && only.weight === undefined) {
     if (only.onlink) writeU32(header, 8, RTNH_F_ONLINK);
@@ -66,10 +69,10 @@ export function routeRequest(type: number, flags: number, route: Route): Request
     body.push(attribute(RTA_PREFSRC, addressBytes(needAddress(route.prefsrc))));
   }
   if (route.table > 255) body.push(u32(RTA_TABLE, route.table));
+  if (route.metric !== 0) body.push(u32(RTA_PRIORITY, route.metric));
   if (only && more.length === 0 && only.weight === undefined) {
     if (only.oif !== undefined) body.push(u32(RTA_OIF, only.oif));
   }
-  if (route.metric !== 0) body.push(u32(RTA_PRIORITY, route.metric));
   if (route.mtu !== undefined || route.advmss !== undefined) body.push(metrics(route));
   if (more.length > 0 || only?.weight !== undefined) body.push(multipath(route));
   return { type, flags, body };
