@@ -48,6 +48,10 @@ check: lint ## format, lint, types, unit tests: before every commit
 manifests: node_modules/.installed ## write manifests/crd/ from the kinds' schemas
 	@$(BUN) test/support/manifests.ts
 
+.PHONY: image
+image: build ## build the container image with buildah: dist/multinic.oci.tar (BASE=…, FINAL=… name other base images)
+	@VERSION="$(VERSION)" BASE="$(BASE)" FINAL="$(FINAL)" test/support/image
+
 .PHONY: packages
 packages: ## install the Debian packages that demo and tests use (those that are missing)
 	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl /usr/lib/cni/macvlan
