@@ -1,5 +1,12 @@
 import { basename, dirname, join } from "node:path";
-import { listFolder, readAttribute, readCount, readLinkName, resolveFolder } from "./sysfs.ts";
+import {
+  isThere,
+  listFolder,
+  readAttribute,
+  readCount,
+  readLinkName,
+  resolveFolder,
+} from "./sysfs.ts";
 
 /** What sysfs knows of one network interface; an absent field is unknown. */
 export interface DeviceFacts {
@@ -47,9 +54,14 @@ export function readDevice(sysRoot: string, name: string): DeviceFacts {
   };
 }
 
+/** Tells whether an interface belongs to a device at all; the virtual ones do not. */
+export function hasDevice(sysRoot: string, name: string): boolean {
+  return isThere(join(sysRoot, "class/net", name, "device"));
+}
+
 /** Tells whether a PCI device is still on the bus, even when its interface lives in another network namespace. */
 export function hasPciDevice(sysRoot: string, pciAddress: string): boolean {
-  return resolveFolder(join(sysRoot, "bus/pci/devices", pciAddress)) !== undefined;
+  return isThere(join(sysRoot, "bus/pci/devices", pciAddress));
 }
 
 function pciFacts(pci: string, name: string): Partial<DeviceFacts> {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { codeOf, Failure } from "../errors.ts";
 
@@ -36,6 +36,11 @@ export function readLinkName(path: string): string | undefined {
 /** Resolves every link of a path; undefined when it leads nowhere. */
 export function resolveFolder(path: string): string | undefined {
   return ask(path, () => realpathSync(path));
+}
+
+/** Tells whether a path leads to something. */
+export function isThere(path: string): boolean {
+  return ask(path, () => statSync(path, { throwIfNoEntry: false })) !== undefined;
 }
 
 /** Lists a folder, sorted; [] when it is not there. */

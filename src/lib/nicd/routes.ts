@@ -1,0 +1,196 @@
+import type { Cidr, MultiNicNetwork, NetworkRoutesStatus } from "../api/kinds.ts";
+import { explain } from "../errors.ts";
+import type { Store } from "../kube/kube.ts";
+import type { Kernel, KernelEvent } from "../linux/kernel.ts";
+import type { Log } from "../log.ts";
+import { type HostRoutesInput, planHostRoutes } from "../plan/hostroutes.ts";
+import type { HostRouteStep } from "../plan/routediff.ts";
+import { type KernelRoutes, ourProtocol, rulePriority } from "../plan/routes.ts";
+import { routeStatus } from "../plan/routestatus.ts";
+import { inRange } from "../plan/tablechoice.ts";
+import { readTableNames, writeTableNames } from "./rtnames.ts";
+
+/** Route changes in one send; between two batches requests of pods are served. */
+const batchSize = 256;
+
+export interface RoutesDeps {
+  readonly hostName: string;
+  readonly kernel: Pick<
+    Kernel,
+    "links" | "routes" | "rules" | "changeRoutes" | "addRule" | "deleteRule"
+  >;
+  /** Network → table, on disk (nicd/routingtables.ts). */
+  readonly tables: {
+    list(): readonly { readonly network: string; readonly id: number }[];
+    adopt(network: string, id: number): void;
+    release(network: string): boolean;
+  };
+  /** Networks with attachments on this host. */
+  attachedNetworks(): ReadonlySet<string>;
+  /** The host's iproute2 folder; "" = not given to us. */
+  readonly iproute2Dir: string;
+  readonly log: Log;
+}
+
+export interface RouteSources {
+  readonly slices: Pick<Store<Cidr>, "synced" | "list">;
+  readonly networks: Pick<Store<MultiNicNetwork>, "synced" | "list">;
+}
+
+export interface RoutesReport {
+  readonly networks: readonly NetworkRoutesStatus[];
+  /** Steps taken; 0 = everything was as it should be. */
+  readonly steps: number;
+  /** Some step failed, or something wanted is not there: try again. */
+  readonly failed: boolean;
+}
+
+/**
+ * Brings the host's rules and routes in line with every network's slices, reads them back and reports. undefined while the
+ * local copies are not complete: a list that has not been read is not an empty one. Run one at a time.
+ */
+export async function reconcileRoutes(
+  deps: RoutesDeps,
+  sources: RouteSources,
+  before: readonly NetworkRoutesStatus[],
+): Promise<RoutesReport | undefined> {
+  if (!sources.slices.synced || !sources.networks.synced) return undefined;
+  const open = new Set(
+    sources.networks.list().flatMap(({ metadata, spec }) => (spec.hostAccess ? metadata.name : [])),
+  );
+  const slices = Map.groupBy(sources.slices.list(), (slice) => slice.spec.config.name);
+  const networks = [...slices].map(([name, list]) => ({
+    name,
+    slices: list,
+    hostAccess: open.has(name),
+  }));
+  return bring(deps, { networks, attached: deps.attachedNetworks(), before });
+}
+
+/** Removes every rule, route, table number and name that is ours: for a host that leaves for good. */
+export async function removeRoutes(deps: RoutesDeps): Promise<RoutesReport> {
+  return bring(deps, { networks: [], attached: new Set(), before: [] });
+}
+
+/** Tells whether an event may have changed what is wanted or what is there; our own additions do not count. */
+export function touchesRoutes(event: KernelEvent): boolean {
+  switch (event.kind) {
+    case "route":
+      return event.route.protocol === ourProtocol ? event.gone : inRange(event.route.table);
+    case "rule":
+      return event.gone && (event.rule.priority === rulePriority || inRange(event.rule.table));
+    default:
+      return true;
+  }
+}
+
+async function bring(
+  deps: RoutesDeps,
+  to: Pick<HostRoutesInput, "networks" | "attached"> & {
+    readonly before: readonly NetworkRoutesStatus[];
+  },
+): Promise<RoutesReport> {
+  const seen = observe(deps.kernel);
+  const plan = planHostRoutes({
+    hostName: deps.hostName,
+    links: new Map(deps.kernel.links().map((link) => [link.name, link])),
+    networks: to.networks,
+    recorded: new Map(deps.tables.list().map(({ network, id }) => [network, id])),
+    named: readTableNames(deps.iproute2Dir),
+    attached: to.attached,
+    kernel: seen,
+  });
+  const failures = await apply(plan.steps, deps);
+  nameTables(deps, plan.names);
+  const after = plan.steps.length === 0 ? seen : observe(deps.kernel);
+  const networks = routeStatus(plan.networks, after, {
+    failures,
+    before: to.before,
+    attached: to.attached,
+  });
+  const failed = failures.size > 0 || networks.some((network) => network.failures.length > 0);
+  if (plan.steps.length > 0) {
+    deps.log.info("host routes changed", {
+      steps: plan.steps.length,
+      networks: networks.map(({ name, wanted, applied }) => `${name} ${applied}/${wanted}`),
+      ...(failures.size > 0 ? { failures: Object.fromEntries(failures) } : {}),
+    });
+  }
+  return { networks, steps: plan.steps.length, failed };
+}
+
+function observe(kernel: RoutesDeps["kernel"]): KernelRoutes {
+  return {
+    routes: [...kernel.routes({ family: 4 }), ...kernel.routes({ family: 6 })],
+    rules: [...kernel.rules(4), ...kernel.rules(6)],
+  };
+}
+
+/** Takes every step it can, and returns what could not be done by network ("" = left over from nobody). */
+async function apply(
+  steps: readonly HostRouteStep[],
+  deps: RoutesDeps,
+): Promise<Map<string, string[]>> {
+  const failures = new Map<string, string[]>();
+  const unrecorded = new Set<string>();
+  const attempt = (step: HostRouteStep, act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      note(failures, step.network, error);
+      if (step.kind === "recordTable") unrecorded.add(step.network);
+    }
+  };
+  let batch: Extract<HostRouteStep, { route: unknown }>[] = [];
+  const flush = async () => {
+    if (batch.length === 0) return;
+    const sent = batch;
+    batch = [];
+    const changes = sent.map(({ kind, route }) => ({
+      verb: kind === "delete" ? ("delete" as const) : ("replace" as const),
+      route,
+    }));
+    for (const [i, error] of deps.kernel.changeRoutes(changes).entries())
+      if (error) note(failures, sent[i]?.network ?? "", error);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  for (const step of steps) {
+    // A table that is not on record must not be filled: nobody would know whose it is.
+    if (unrecorded.has(step.network)) continue;
+    if ("route" in step) {
+      batch.push(step);
+      if (batch.length >= batchSize) await flush();
+      continue;
+    }
+    await flush();
+    attempt(step, () => {
+      switch (step.kind) {
+        case "recordTable":
+          return deps.tables.adopt(step.network, step.table);
+        case "addRule":
+          return deps.kernel.addRule(step.rule);
+        case "deleteRule":
+          return void deps.kernel.deleteRule(step.rule);
+        case "releaseTable":
+          if (!failures.has(step.network)) deps.tables.release(step.network);
+      }
+    });
+  }
+  await flush();
+  return failures;
+}
+
+function note(failures: Map<string, string[]>, network: string, error: unknown): void {
+  const list = failures.get(network) ?? [];
+  list.push(explain(error));
+  failures.set(network, list);
+}
+
+/** Names are a convenience for people: a folder that cannot be written stops no packet. */
+function nameTables(deps: RoutesDeps, names: Parameters<typeof writeTableNames>[1]): void {
+  try {
+    writeTableNames(deps.iproute2Dir, names);
+  } catch (error) {
+    deps.log.warn("routing tables have no names on this host", { error: explain(error) });
+  }
+}
