@@ -42,7 +42,7 @@ export function writeTombstone(folder: string, tombstone: Tombstone): void {
     renameSync(temporary, `${folder}/${name}.json`);
     syncFolder(folder);
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw new Failure(
       `Cannot leave a tombstone for ${ifname} of container ${containerID} in ${folder}`,
       {
@@ -116,6 +116,14 @@ function writeDurably(file: string, text: string): void {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+function discard(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // The folder itself is unusable: the error that brought us here says so, and is the one to report.
   }
 }
 

@@ -1,0 +1,362 @@
+import { describe, expect, test } from "bun:test";
+import { codeOf } from "../../../src/lib/errors.ts";
+import { silentLog } from "../../../src/lib/log.ts";
+import { Attachments } from "../../../src/lib/nicd/attachments.ts";
+import { graveMs } from "../../../src/lib/nicd/graves.ts";
+import type { AttachRequest } from "../../../src/lib/node/contract.ts";
+import { attachRequest, host1, nic, pool, testNode } from "../../support/attachments.ts";
+import { random } from "../../support/random.ts";
+
+const ref = attachRequest("x").ref;
+
+function addresses(node: { attachments: Attachments }, request: AttachRequest): string[] {
+  return node.attachments.attach(request).interfaces.flatMap((each) => each.addresses);
+}
+
+function failure(act: () => unknown): { code: string | undefined; message: string } {
+  try {
+    act();
+  } catch (error) {
+    return { code: codeOf(error), message: error instanceof Error ? error.message : "" };
+  }
+  throw new Error("expected a failure");
+}
+
+const dual = {
+  nics: [...host1, nic("eth1", "fd00:1::/64", "fd00:1::1", "0000:00:05.0")],
+  pools: [
+    pool("eth1", "fd10::/120", "fd10::/112"),
+    pool("eth1", "192.168.0.0/24", "192.168.0.0/18"),
+    pool("eth2", "192.168.64.0/24", "192.168.64.0/18"),
+  ],
+};
+const dualRef = {
+  ...ref,
+  subnet: "192.168.0.0/16,fd10::/104",
+  masterNets: ["10.0.1.0/24", "fd00:1::/64", "10.0.2.0/24"],
+};
+
+describe("Attachments", () => {
+  test("attach gives the worked example's first addresses with the vlanCIDR's prefix length", () => {
+    using node = testNode();
+    expect(addresses(node, attachRequest("c1"))).toEqual(["192.168.0.1/18", "192.168.64.1/18"]);
+    expect(addresses(node, attachRequest("c2"))).toEqual(["192.168.0.2/18", "192.168.64.2/18"]);
+  });
+
+  test("attach of a key that is attached answers the same, also after a restart", () => {
+    using first = testNode();
+    const reply = first.attachments.attach(attachRequest("c1"));
+    expect(first.attachments.attach(attachRequest("c1"))).toEqual(reply);
+    using second = first.restart();
+    expect(second.attachments.attach(attachRequest("c1"))).toEqual(reply);
+    expect(second.attachments.list()).toHaveLength(1);
+    expect(addresses(second, attachRequest("c2"))).toEqual(["192.168.0.2/18", "192.168.64.2/18"]);
+  });
+
+  test("attach of a key that is attached remembers the namespace it came from now", () => {
+    using node = testNode();
+    node.attachments.attach(attachRequest("c1"));
+    node.attachments.attach(attachRequest("c1", { netns: "/run/netns/new", netnsIno: "7" }));
+    expect(node.attachments.find(attachRequest("c1"))).toMatchObject({
+      netns: "/run/netns/new",
+      netnsIno: "7",
+    });
+  });
+
+  test("attach keeps one key per network, container and interface name, whatever the pod is called", () => {
+    using node = testNode();
+    const { pod } = attachRequest("same");
+    addresses(node, attachRequest("c1", { pod }));
+    addresses(node, attachRequest("c2", { pod }));
+    addresses(node, attachRequest("c1", { pod, ifname: "net2" }));
+    expect(node.attachments.list()).toHaveLength(3);
+    expect(node.attachments.allocationsOf("net", "192.168.0.0/24").map((a) => a.index)).toEqual([
+      1, 2, 3,
+    ]);
+  });
+
+  test("attach gives each NIC one address of each family it has, IPv4 first", () => {
+    using node = testNode(dual);
+    const { interfaces } = node.attachments.attach(attachRequest("c1", { ref: dualRef }));
+    expect(interfaces.map((each) => each.addresses)).toEqual([
+      ["192.168.0.1/18", "fd10::1/112"],
+      ["192.168.64.1/18"],
+    ]);
+  });
+
+  test("attach takes nothing when the second NIC's pool is full (LESSONS 7, 9)", () => {
+    using node = testNode({
+      pools: [
+        pool("eth1", "192.168.0.0/24", "192.168.0.0/18"),
+        pool("eth2", "192.168.64.0/30", "192.168.64.0/18"),
+      ],
+    });
+    addresses(node, attachRequest("c1"));
+    addresses(node, attachRequest("c2"));
+    const seen = failure(() => node.attachments.attach(attachRequest("c3")));
+    expect(seen).toEqual({
+      code: "102",
+      message: expect.stringContaining("pool net-192.168.64.0-30 (192.168.64.0/30): 2 in use of 2"),
+    });
+    expect(node.attachments.allocationsOf("net", "192.168.0.0/24")).toHaveLength(2);
+    node.attachments.detach(attachRequest("c1"));
+    expect(addresses(node, attachRequest("c4"))).toEqual(["192.168.0.3/18", "192.168.64.1/18"]);
+  });
+
+  test("attach waits (code 11) for the pool of a plane that the host has, naming it", () => {
+    using node = testNode({ pools: [pool("eth1", "192.168.0.0/24", "192.168.0.0/18")] });
+    expect(failure(() => node.attachments.attach(attachRequest("c1")))).toEqual({
+      code: "11",
+      message: expect.stringContaining("No IPv4 pool of network net for eth2 (10.0.2.0/24)"),
+    });
+    expect(node.attachments.allocationsOf("net", "192.168.0.0/24")).toEqual([]);
+  });
+
+  test("attach needs no pool for a plane that was not asked for", () => {
+    using node = testNode({ pools: [pool("eth1", "192.168.0.0/24", "192.168.0.0/18")] });
+    expect(addresses(node, attachRequest("c1", { request: { nics: 1 } }))).toEqual([
+      "192.168.0.1/18",
+    ]);
+  });
+
+  test("attach gives no addresses to a network that has no pools of ours", () => {
+    using node = testNode({ pools: [] });
+    const reply = node.attachments.attach(
+      attachRequest("c1", { ref: { ...ref, pooled: false }, ips: ["10.1.1.1"] }),
+    );
+    expect(reply.interfaces.map((each) => [each.name, each.master, each.addresses])).toEqual([
+      ["net1-0", "eth1", []],
+      ["net1-1", "eth2", []],
+    ]);
+  });
+
+  test("attach follows the network's own strategy and the pod's class", () => {
+    using node = testNode({ network: { attachPolicy: { strategy: "devClass" } } });
+    expect(failure(() => node.attachments.attach(attachRequest("c1"))).code).toBe("7");
+    node.view.put({
+      apiVersion: "multinic.fms.io/v1",
+      kind: "DeviceClass",
+      metadata: { name: "virtio" },
+      spec: { ids: [{ vendor: "1af4", products: ["1041"] }] },
+    });
+    expect(
+      addresses(node, attachRequest("c1", { request: { class: "virtio", nics: 1 } })),
+    ).toHaveLength(1);
+  });
+
+  test("attach refuses a second ipvlan mode on a master, naming both networks", () => {
+    using node = testNode();
+    node.attachments.attach(attachRequest("c1"));
+    const other = attachRequest("c2", {
+      network: "other",
+      ref: { ...ref, mode: "l2", pooled: false },
+    });
+    expect(failure(() => node.attachments.attach(other))).toEqual({
+      code: "103",
+      message: expect.stringContaining(
+        "network other (ipvlan l2) to eth1: pods of network net hold it",
+      ),
+    });
+    node.attachments.detach(attachRequest("c1"));
+    expect(node.attachments.attach(other).interfaces).toHaveLength(2);
+  });
+
+  test.each<[string, string[], string[]]>([
+    ["one per NIC", ["192.168.0.9", "192.168.64.7"], ["192.168.0.9/18", "192.168.64.7/18"]],
+    ["with a prefix length", ["192.168.0.9/18"], ["192.168.0.9/18", "192.168.64.1/18"]],
+    ["for the first NIC only", ["192.168.0.9"], ["192.168.0.9/18", "192.168.64.1/18"]],
+    ["none", [], ["192.168.0.1/18", "192.168.64.1/18"]],
+  ])("attach gives static addresses: %s", (_, ips, expected) => {
+    using node = testNode();
+    expect(addresses(node, attachRequest("c1", { ips }))).toEqual(expected);
+  });
+
+  test("attach gives static addresses of both families in NIC order", () => {
+    using node = testNode(dual);
+    const ips = ["192.168.0.5", "fd10::5", "192.168.64.5"];
+    expect(addresses(node, attachRequest("c1", { ref: dualRef, ips }))).toEqual([
+      "192.168.0.5/18",
+      "fd10::5/112",
+      "192.168.64.5/18",
+    ]);
+  });
+
+  test.each<[string, string[], string]>([
+    ["of another NIC's pool", ["192.168.64.9", "192.168.0.9"], "it is outside 192.168.0.0/24"],
+    ["of another host's pool", ["192.168.1.9"], "it is outside 192.168.0.0/24"],
+    ["that is excluded", ["192.168.0.200"], "it is excluded"],
+    ["that another pod has", ["192.168.0.1"], "another pod has it"],
+    ["beyond the NICs", ["192.168.0.9", "192.168.64.9", "192.168.0.10"], "take no further IPv4"],
+    ["of a family without a pool", ["fd10::5"], "take no further IPv6"],
+  ])("attach refuses a static address %s and takes nothing", (_, ips, why) => {
+    using node = testNode({
+      pools: [
+        pool("eth1", "192.168.0.0/24", "192.168.0.0/18", { excludes: ["192.168.0.200"] }),
+        pool("eth2", "192.168.64.0/24", "192.168.64.0/18"),
+      ],
+    });
+    addresses(node, attachRequest("c1"));
+    const seen = failure(() => node.attachments.attach(attachRequest("c2", { ips })));
+    expect(seen.code).toBe("105");
+    expect(seen.message).toContain(why);
+    expect(node.attachments.list()).toHaveLength(1);
+    expect(addresses(node, attachRequest("c3"))).toEqual(["192.168.0.2/18", "192.168.64.2/18"]);
+  });
+
+  test("detach gives never-used addresses precedence over its own, and repeats are success", () => {
+    using node = testNode();
+    addresses(node, attachRequest("c1"));
+    expect(node.attachments.detach(attachRequest("c1")).released).toEqual([
+      "192.168.0.1",
+      "192.168.64.1",
+    ]);
+    for (let i = 0; i < 5; i++) {
+      expect(node.attachments.detach(attachRequest("c1"))).toEqual({ released: [] });
+    }
+    expect(addresses(node, attachRequest("c2"))).toEqual(["192.168.0.2/18", "192.168.64.2/18"]);
+  });
+
+  test("detach of an old sandbox after the new one's attach frees the old one only (thin/43)", () => {
+    using node = testNode();
+    const { pod } = attachRequest("pod");
+    addresses(node, attachRequest("old", { pod }));
+    addresses(node, attachRequest("new", { pod }));
+    node.attachments.detach(attachRequest("old"));
+    expect(node.attachments.allocationsOf("net", "192.168.0.0/24")).toEqual([
+      { pod: "pod-pod", namespace: "default", index: 2, address: "192.168.0.2" },
+    ]);
+  });
+
+  test("detach before its attach leaves a grave: the late attach is refused for 15 minutes", () => {
+    using first = testNode();
+    first.attachments.detach(attachRequest("c1"));
+    using node = first.restart();
+    node.clock.now += graveMs;
+    expect(failure(() => node.attachments.attach(attachRequest("c1")))).toMatchObject({
+      code: "104",
+    });
+    expect(addresses(node, attachRequest("c1", { ifname: "net2" }))).toHaveLength(2);
+    node.clock.now += 1;
+    expect(addresses(node, attachRequest("c1"))).toHaveLength(2);
+  });
+
+  test("detach twice and attach again is no late attach", () => {
+    using node = testNode();
+    addresses(node, attachRequest("c1"));
+    node.attachments.detach(attachRequest("c1"));
+    node.attachments.detach(attachRequest("c1"));
+    expect(addresses(node, attachRequest("c1"))).toHaveLength(2);
+  });
+
+  test("gc releases what is not valid, of its own network only", () => {
+    using node = testNode();
+    addresses(node, attachRequest("c1"));
+    addresses(node, attachRequest("c2"));
+    node.attachments.attach(
+      attachRequest("c3", { network: "other", ref: { ...ref, pooled: false } }),
+    );
+    const valid = [
+      { containerID: "c2", ifname: "net1" },
+      { containerID: "c1", ifname: "net9" },
+    ];
+    expect(node.attachments.gc({ network: "net", valid }).released).toEqual([
+      { network: "net", containerID: "c1", ifname: "net1" },
+    ]);
+    expect(node.attachments.list().map((record) => record.containerID)).toEqual(["c2", "c3"]);
+  });
+
+  test("onChange tells the network after each commit, and never of what did not happen", () => {
+    using node = testNode();
+    const told: string[] = [];
+    const stop = node.attachments.onChange((network) => {
+      told.push(`${network} ${node.attachments.list(network).length}`);
+    });
+    node.attachments.attach(attachRequest("c1"));
+    node.attachments.attach(attachRequest("c1"));
+    failure(() => node.attachments.attach(attachRequest("c2", { ips: ["1.1.1.1"] })));
+    node.attachments.detach(attachRequest("c9"));
+    node.attachments.detach(attachRequest("c1"));
+    stop();
+    node.attachments.attach(attachRequest("c3"));
+    expect(told).toEqual(["net 1", "net 0"]);
+  });
+
+  test("onChange's listener that fails does not fail the attach", () => {
+    using node = testNode();
+    node.attachments.onChange(() => {
+      throw new Error("the API server is down");
+    });
+    expect(addresses(node, attachRequest("c1"))).toHaveLength(2);
+  });
+
+  test("mastersInUse names the NICs that pods hang off", () => {
+    using node = testNode();
+    node.attachments.attach(attachRequest("c1", { request: { nics: 1 } }));
+    expect([...node.attachments.mastersInUse()]).toEqual(["eth1"]);
+  });
+
+  test("allocationsOf is sorted by index", () => {
+    using node = testNode();
+    addresses(node, attachRequest("c1", { ips: ["192.168.0.30"] }));
+    addresses(node, attachRequest("c2", { ips: ["192.168.0.4"] }));
+    addresses(node, attachRequest("c3"));
+    expect(node.attachments.allocationsOf("net", "192.168.0.0/24")).toEqual([
+      { pod: "pod-c3", namespace: "default", index: 1, address: "192.168.0.1" },
+      { pod: "pod-c2", namespace: "default", index: 4, address: "192.168.0.4" },
+      { pod: "pod-c1", namespace: "default", index: 30, address: "192.168.0.30" },
+    ]);
+  });
+
+  test("attach tells that NICs were not read yet with code 11", () => {
+    using node = testNode();
+    const { store, clock } = node;
+    const blind = new Attachments({
+      store,
+      view: { ...emptyView, nics: () => undefined },
+      log: silentLog,
+      now: () => clock.now,
+      bootId: "boot-1",
+    });
+    expect(failure(() => blind.attach(attachRequest("c1"))).code).toBe("11");
+  });
+
+  test("no address is held twice and none is lost in 1,000 random calls with restarts (seed 3)", () => {
+    const dice = random(3);
+    const pools = [
+      pool("eth1", "192.168.0.0/27", "192.168.0.0/18", { excludes: ["192.168.0.8/30"] }),
+      pool("eth2", "192.168.64.0/27", "192.168.64.0/18"),
+    ];
+    let node = testNode({ pools });
+    const held = new Map<string, string[]>();
+    for (let i = 0; i < 1_000; i++) {
+      node.clock.now += dice.int(5_000);
+      const request = attachRequest(`c${dice.int(60)}`);
+      if (dice.int(100) === 0) node = node.restart();
+      if (dice.int(2) === 0) {
+        expect(node.attachments.detach(request).released).toEqual(
+          held.get(request.containerID) ?? [],
+        );
+        held.delete(request.containerID);
+        node.store.graves.open(request);
+      } else if (held.size < 26 || held.has(request.containerID)) {
+        const given = addresses(node, request).map((text) => text.replace("/18", ""));
+        expect(given).toEqual(held.get(request.containerID) ?? given);
+        held.set(request.containerID, given);
+      } else expect(failure(() => node.attachments.attach(request)).code).toBe("102");
+      const all = [...held.values()].flat();
+      expect(new Set(all).size).toBe(all.length);
+    }
+    for (const [plane, podCIDR] of ["192.168.0.0/27", "192.168.64.0/27"].entries()) {
+      const rows = node.attachments.allocationsOf("net", podCIDR).map((row) => row.address);
+      expect(rows.sort()).toEqual([...held.values()].map((list) => list[plane] ?? "").sort());
+    }
+    node[Symbol.dispose]();
+  });
+});
+
+const emptyView = {
+  parentOf: () => undefined,
+  pools: () => [],
+  network: () => undefined,
+  deviceClass: () => undefined,
+};
