@@ -19,7 +19,7 @@ export function mergeApplied(schema: Json, live: unknown, config: unknown): unkn
   return out;
 }
 
-/** Keeps the live order and appends what is new; when the configuration names every item, its order counts. */
+/** Items that only the live list has stay where they are, before the next one that both have; else the configuration's order counts. */
 function mergeList(schema: Json, live: readonly unknown[], config: readonly unknown[]): unknown[] {
   const name = (item: unknown) => itemElement(schema, item) ?? "";
   const now = new Map(live.map((item) => [name(item), item]));
@@ -31,11 +31,23 @@ function mergeList(schema: Json, live: readonly unknown[], config: readonly unkn
         ? wanted.get(key)
         : mergeApplied(items, now.get(key), wanted.get(key))
       : now.get(key);
-  const isWholeList = [...now.keys()].every((key) => wanted.has(key));
-  const order = isWholeList
-    ? [...wanted.keys()]
-    : [...now.keys(), ...[...wanted.keys()].filter((key) => !now.has(key))];
-  return order.map(join);
+  return mergedOrder([...now.keys()], [...wanted.keys()]).map(join);
+}
+
+function mergedOrder(live: readonly string[], config: readonly string[]): string[] {
+  const out = new Set<string>();
+  const rest = [...config];
+  for (const key of live) {
+    if (!config.includes(key)) out.add(key);
+    // Everything new before the shared item, and the item itself unless a reordering has emitted it already.
+    else if (!out.has(key))
+      while (rest.length > 0 && !out.has(key)) {
+        const next = rest.shift();
+        if (next !== undefined) out.add(next);
+      }
+  }
+  for (const key of rest) out.add(key);
+  return [...out];
 }
 
 /** Takes fields out of a value; an object or list that this empties goes too. */

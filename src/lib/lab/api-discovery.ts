@@ -1,4 +1,5 @@
 import type { Json } from "./api-object.ts";
+import { serveOpenApi } from "./api-openapi.ts";
 import { type ApiResource, type ApiResources, apiVersionOf } from "./api-resource.ts";
 import { noSuchPath } from "./api-status.ts";
 import { subresourcesOf } from "./api-target.ts";
@@ -24,6 +25,8 @@ export function serveDiscovery(resources: ApiResources, request: Request): Respo
   const path = new URL(request.url).pathname.replace(/\/$/, "");
   const all = resources.list();
   if (path === "/version") return Response.json(serverVersion);
+  const openApi = serveOpenApi(resources, path);
+  if (openApi) return Response.json(openApi);
   const aggregated = aggregatedType(request);
   if (path === "/api" || path === "/apis") {
     const here = all.filter((at) => (at.group === "") === (path === "/api"));

@@ -1,7 +1,7 @@
 import type { ApiObject, Json } from "./api-object.ts";
 import { apiVersionOf, storeKey } from "./api-resource.ts";
 import { matcher } from "./api-selectors.ts";
-import { badRequest, expired } from "./api-status.ts";
+import { ApiError, badRequest, expired } from "./api-status.ts";
 import type { Params, Target } from "./api-target.ts";
 import type { ApiContext } from "./api-write.ts";
 
@@ -22,11 +22,16 @@ export function listObjects(ctx: ApiContext, target: Target, params: Params): Pa
   const { resource } = target;
   const key = storeKey(resource);
   const from = params.continue === "" ? undefined : readToken(params.continue);
-  const exact =
-    params.resourceVersionMatch === "Exact" ? revisionOf(params.resourceVersion) : undefined;
+  const asked = params.resourceVersion === "" ? 0 : revisionOf(params.resourceVersion);
+  const exact = params.resourceVersionMatch === "Exact" ? asked : undefined;
   const revision = from?.revision ?? exact ?? ctx.store.revision;
-  if (revision > ctx.store.revision)
-    throw badRequest(`Too large resource version: ${revision}, current: ${ctx.store.revision}`);
+  if (Math.max(asked, revision) > ctx.store.revision)
+    throw new ApiError(504, "Timeout", {
+      message: `Timeout: Too large resource version: ${Math.max(asked, revision)}, current: ${ctx.store.revision}`,
+      details: {
+        causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+      },
+    });
   if (revision < ctx.store.compacted) {
     if (!from) throw expired(`too old resource version: ${revision} (${ctx.store.compacted})`);
     const fresh = writeToken({ revision: ctx.store.revision, after: from.after });
@@ -72,7 +77,10 @@ export function listMeta(page: Page): Json {
 
 /** Reads a resourceVersion of a request; what is no number throws 400. */
 export function revisionOf(text: string): number {
-  if (!/^\d+$/.test(text)) throw badRequest(`invalid resource version "${text}"`);
+  if (!/^\d+$/.test(text))
+    throw badRequest(
+      `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
   return Number(text);
 }
 
@@ -94,6 +102,6 @@ function readToken(text: string): Token {
     const [revision, after] = JSON.parse(atob(text));
     return { revision: revisionOf(String(revision)), after: String(after) };
   } catch {
-    throw badRequest("continue key is not valid: illegal base64 data or structure");
+    throw badRequest("invalid continue token: continue key is not valid");
   }
 }

@@ -100,8 +100,9 @@ export function withManagers(object: ApiObject, managers: readonly Manager[]): A
 }
 
 function byOperation(a: Manager, b: Manager): number {
-  const key = (m: Manager) => `${m.operation} ${m.time ?? ""} ${m.manager} ${m.apiVersion}`;
-  return key(a) < key(b) ? -1 : 1;
+  const key = (m: Manager) =>
+    [m.operation, m.time, m.manager, m.apiVersion, m.subresource].join(" ");
+  return key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0;
 }
 
 /** Gives the fields that a plain write changed to its manager and takes them from all others. */

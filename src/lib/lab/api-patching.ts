@@ -2,8 +2,9 @@ import { applied, checkApplied, firstApplied } from "./api-apply.ts";
 import { objectOf } from "./api-body.ts";
 import type { ApiObject } from "./api-object.ts";
 import { jsonPatch, mergePatch, PatchFault } from "./api-patch.ts";
-import { type ApiResource, storeKey } from "./api-resource.ts";
-import { ApiError, conflict, unsupportedMediaType } from "./api-status.ts";
+import { prune } from "./api-prune.ts";
+import { type ApiResource, apiVersionOf, storeKey } from "./api-resource.ts";
+import { ApiError, conflict, internal, unsupportedMediaType } from "./api-status.ts";
 import type { Params, Target } from "./api-target.ts";
 import { type ApiContext, createObject, updateObject, type WriteOptions } from "./api-write.ts";
 
@@ -21,7 +22,10 @@ export function changeByPatch(
 ): { object: ApiObject; created: boolean } {
   if (patch.type === "application/apply-patch+yaml") return apply(ctx, target, { patch, options });
   const change = (current: ApiObject) => patched(target.resource, current, patch);
-  return { object: updateObject(ctx, target, { ...options, change }), created: false };
+  return {
+    object: updateObject(ctx, target, { ...options, isPatch: true, change }),
+    created: false,
+  };
 }
 
 function apply(
@@ -35,7 +39,8 @@ function apply(
   const { fieldManager, force } = patch.params;
   const by = { manager: fieldManager, force, time: options.time };
   checkApplied(config, by);
-  const tracked = { ...options, tracked: true };
+  checkDeclared(resource, config);
+  const tracked = { ...options, isPatch: true, tracked: true };
   if (ctx.store.get(storeKey(resource), name, namespace) || target.subresource !== undefined) {
     const change = (current: ApiObject) => applied(target, { current, config }, by);
     return { object: updateObject(ctx, target, { ...tracked, change }), created: false };
@@ -44,6 +49,20 @@ function apply(
   const body = firstApplied(target, config, by);
   const object = createObject(ctx, { target: { ...target, name: undefined }, body }, tracked);
   return { object, created: true };
+}
+
+/** An apply names its fields by the schema: one that it does not know is refused. */
+function checkDeclared(resource: ApiResource, config: ApiObject): void {
+  if (!resource.custom) return;
+  const { unknown } = prune(resource.schema, config);
+  if (unknown.length === 0) return;
+  const { namespace = "", name } = config.metadata;
+  const faults = unknown.map((path) => `.${path}: field not declared in schema`);
+  throw internal(
+    `failed to create typed patch object (${namespace}/${name}; ${apiVersionOf(resource)}, Kind=${resource.kind}): ${
+      faults.length === 1 ? faults[0] : `errors:\n  ${faults.join("\n  ")}`
+    }`,
+  );
 }
 
 function patched(resource: ApiResource, current: ApiObject, patch: PatchRequest): ApiObject {

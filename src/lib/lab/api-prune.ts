@@ -48,7 +48,7 @@ function pruneValue(
   return out;
 }
 
-/** Fills in a schema's defaults; a null that the schema does not allow counts as absent where there is one. */
+/** Fills in a schema's defaults; a null that the schema does not allow counts as absent. */
 export function applyDefaults(schema: Json, value: unknown): unknown {
   if (Array.isArray(value)) {
     const items = recordOf(schema["items"]);
@@ -59,8 +59,8 @@ export function applyDefaults(schema: Json, value: unknown): unknown {
   const properties = recordOf(schema["properties"]);
   for (const [key, part] of Object.entries(properties)) {
     const field = recordOf(part);
-    const isAbsent = out[key] === undefined || (out[key] === null && field["nullable"] !== true);
-    if (isAbsent && "default" in field) out[key] = structuredClone(field["default"]);
+    if (out[key] === null && field["nullable"] !== true) delete out[key];
+    if (out[key] === undefined && "default" in field) out[key] = structuredClone(field["default"]);
   }
   for (const [key, part] of Object.entries(out))
     out[key] = applyDefaults(recordOf(properties[key] ?? schema["additionalProperties"]), part);

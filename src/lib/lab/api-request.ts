@@ -40,7 +40,9 @@ export async function serveResource(
     warnings,
   };
   const send = (object: ApiObject, status = 200) => {
-    const body = asksForTable(request) ? tableOf(target.resource, [object], {}) : object;
+    const body = asksForTable(request)
+      ? tableOf(target.resource, [object], { ...rowsOf(request), now: ctx.now() })
+      : object;
     const response = Response.json(body, { status });
     for (const text of warnings)
       response.headers.append("warning", `299 - ${JSON.stringify(text)}`);
@@ -81,16 +83,18 @@ interface Asked {
 function read(ctx: RequestContext, request: Request, asked: Asked): Response {
   const { target, params } = asked;
   const table = asksForTable(request);
+  const rows = { ...rowsOf(request), now: ctx.now() };
   if (params.watch) {
     let head = true;
     const render = (object: ApiObject) => {
       if (!table) return object;
-      const rows = tableOf(target.resource, [object], {
+      const body = tableOf(target.resource, [object], {
         metadata: { resourceVersion: object.metadata.resourceVersion },
         head,
+        ...rows,
       });
       head = false;
-      return rows;
+      return body;
     };
     const signal = AbortSignal.any([request.signal, ctx.stopping]);
     const stream = watchObjects(ctx, asked, { bookmarkMs: ctx.bookmarkMs, render, signal });
@@ -102,13 +106,14 @@ function read(ctx: RequestContext, request: Request, asked: Asked): Response {
     return Response.json(
       tableOf(target.resource, [object], {
         metadata: { resourceVersion: object.metadata.resourceVersion },
+        ...rows,
       }),
     );
   }
   const page = listObjects(ctx, target, params);
   return Response.json(
     table
-      ? tableOf(target.resource, page.items, { metadata: listMeta(page) })
+      ? tableOf(target.resource, page.items, { metadata: listMeta(page), ...rows })
       : listBody(target, page),
   );
 }
@@ -136,6 +141,11 @@ function remove(ctx: RequestContext, body: unknown, { target, params }: Asked): 
     details: { name, ...(group === "" ? {} : { group }), kind: plural, uid },
   };
   return Response.json(status);
+}
+
+function rowsOf(request: Request): { include: "Metadata" | "Object" | "None" } {
+  const include = new URL(request.url).searchParams.get("includeObject");
+  return { include: include === "Object" || include === "None" ? include : "Metadata" };
 }
 
 /** Names the manager of a write without fieldManager as the reference does: the user agent up to its first slash. */

@@ -42,7 +42,7 @@ export function statusOf(error: ApiError): Json {
     metadata: error.continueToken === undefined ? {} : { continue: error.continueToken },
     status: "Failure",
     message: error.message,
-    reason: error.reason,
+    ...(error.reason === "" ? {} : { reason: error.reason }),
     ...(error.details === undefined ? {} : { details: error.details }),
     code: error.code,
   };
@@ -101,7 +101,7 @@ export function invalid(at: Subject, name: string, causes: readonly Cause[]): Ap
       said.length === 1 ? said[0] : `[${said.join(", ")}]`
     }`,
     details: {
-      name,
+      ...(name === "" ? {} : { name }),
       ...(at.group === "" ? {} : { group: at.group }),
       kind: at.kind,
       causes: causes.map((c) => ({ ...c })),
@@ -111,6 +111,11 @@ export function invalid(at: Subject, name: string, causes: readonly Cause[]): Ap
 
 export function badRequest(message: string): ApiError {
   return new ApiError(400, "BadRequest", { message });
+}
+
+/** An error of the reference that has neither a reason nor a better code. */
+export function internal(message: string): ApiError {
+  return new ApiError(500, "", { message });
 }
 
 export function forbidden(

@@ -77,20 +77,21 @@ const formats: Record<string, RegExp> = {
 };
 
 function stringFaults(schema: Json, value: string, path: string): Cause[] {
-  const faults: Cause[] = [];
   const { pattern, minLength, maxLength, format } = schema;
   const length = [...value].length;
+  const shape = formats[textOf(format)];
+  const faults: Cause[] = [];
+  // The reference stops at the first of these three.
   if (typeof maxLength === "number" && length > maxLength)
     faults.push({
       reason: "FieldValueTooLong",
       message: `Too long: may not be more than ${maxLength} bytes`,
       field: at(path),
     });
-  if (typeof minLength === "number" && length < minLength)
+  else if (typeof minLength === "number" && length < minLength)
     faults.push(bad(path, value, `should be at least ${minLength} chars long`));
-  if (typeof pattern === "string" && !new RegExp(pattern, "u").test(value))
+  else if (typeof pattern === "string" && !new RegExp(pattern, "u").test(value))
     faults.push(bad(path, value, `should match '${pattern}'`));
-  const shape = formats[textOf(format)];
   if (shape && !shape.test(value))
     faults.push(bad(path, value, `must be of type ${format}: ${show(value)}`));
   return faults;

@@ -8,6 +8,7 @@ import {
   badRequest,
   type Cause,
   forbidden,
+  internal,
   invalid,
   methodNotAllowed,
   notFound,
@@ -31,6 +32,8 @@ export interface WriteOptions extends Pick<Params, "dryRun" | "fieldValidation">
   readonly warnings: string[];
   /** Replaces the managedFields bookkeeping of a plain update (server-side apply). */
   readonly tracked?: boolean;
+  /** The change was computed from the stored object, so that it always carries a resourceVersion. */
+  readonly isPatch?: boolean;
 }
 
 /** Renders a time as objects carry it: RFC 3339, whole seconds. */
@@ -57,7 +60,7 @@ export function createObject(
   if (resource.namespaced && namespace === undefined) throw methodNotAllowed();
   checkBody(target, body);
   if (body.metadata.resourceVersion)
-    throw badRequest("resourceVersion should not be set on objects to be created");
+    throw internal("resourceVersion should not be set on objects to be created");
   const metadata = metaOfNew(body.metadata, {
     namespace,
     now: options.time,
@@ -92,7 +95,7 @@ export function updateObject(
     throw badRequest(
       `the name of the object (${asked.metadata.name ?? ""}) does not match the name on the URL (${name})`,
     );
-  checkPreconditions(resource, current, asked.metadata);
+  checkVersion(resource, current, { asked, isPatch: options.isPatch === true });
   const scoped = scopeTo(target, current, {
     ...asked,
     apiVersion: apiVersionOf(resource),
@@ -136,9 +139,13 @@ function checkBody(target: Target, body: ApiObject): void {
       `the API version in the data (${body.apiVersion}) does not match the expected API version (${expected})`,
     );
   if (body.kind !== resource.kind)
-    throw badRequest(
-      `the kind in the data (${body.kind}) does not match the expected kind (${resource.kind})`,
-    );
+    throw invalid({ ...resource, kind: body.kind }, body.metadata.name ?? "", [
+      {
+        reason: "FieldValueInvalid",
+        message: `Invalid value: ${JSON.stringify(body.kind)}: must be ${resource.kind}`,
+        field: "kind",
+      },
+    ]);
   const own = body.metadata.namespace;
   if (own && resource.namespaced && own !== target.namespace)
     throw badRequest(
@@ -162,6 +169,28 @@ function checkNamespace(ctx: ApiContext, resource: ApiResource, object: ApiObjec
       },
     ],
   });
+}
+
+function checkVersion(
+  resource: ApiResource,
+  current: ApiObject,
+  { asked, isPatch }: { asked: ApiObject; isPatch: boolean },
+): void {
+  const { name = "", uid, resourceVersion } = asked.metadata;
+  const fault = (field: string, message: string) => ({
+    reason: "FieldValueInvalid",
+    message,
+    field,
+  });
+  if (isPatch && uid !== undefined && uid !== current.metadata.uid)
+    throw invalid(resource, name, [
+      fault("metadata.uid", `Invalid value: ${JSON.stringify(uid)}: field is immutable`),
+    ]);
+  if (resource.custom && !resourceVersion)
+    throw invalid({ ...resource, kind: resource.plural }, name, [
+      fault("metadata.resourceVersion", "Invalid value: 0: must be specified for an update"),
+    ]);
+  checkPreconditions(resource, current, asked.metadata);
 }
 
 /** Keeps a write inside its endpoint: /status changes status alone, the main one everything else. */
