@@ -1,4 +1,5 @@
 import yargs, { type Argv } from "yargs";
+import { cidrVerb } from "./cidr.ts";
 import { concheckVerb } from "./concheck.ts";
 import { labVerb } from "./lab.ts";
 import { operatorVerb } from "./operator.ts";
@@ -6,7 +7,7 @@ import type { Io, Verb } from "./verb.ts";
 import { version, versionVerb } from "./version.ts";
 
 /** Every human verb. Each file imports what it runs only when it runs. */
-const verbs: readonly Verb[] = [labVerb, concheckVerb, operatorVerb, versionVerb];
+const verbs: readonly Verb[] = [cidrVerb, labVerb, concheckVerb, operatorVerb, versionVerb];
 
 /** Runs the command line; usage errors print help and answer 2. */
 export async function run(args: string[], io: Io): Promise<number> {

@@ -73,6 +73,7 @@ function compareNics(a: HostNic, b: HostNic): number {
     if (a.pciAddress !== b.pciAddress) return a.pciAddress === "" ? 1 : -1;
     return compareNames(a.interfaceName, b.interfaceName);
   }
+  if (a.pciAddress.length === b.pciAddress.length) return a.pciAddress < b.pciAddress ? -1 : 1;
   const left = a.pciAddress.split(/[:.]/);
   const right = b.pciAddress.split(/[:.]/);
   for (let i = 0; i < left.length && i < right.length; i++) {

@@ -169,6 +169,7 @@ function doubleClaim(
 
 /** Gives the host indexes of podCIDRs that are in use although no row of their host says so. */
 function reservedIndexes(seen: Fill): { host: string; index: number }[] {
+  if (seen.inUse.size === 0) return [];
   const held = new Set<string>();
   for (const list of seen.rows.values()) {
     for (const row of list) held.add(useKey(row.host, row.podCIDR));

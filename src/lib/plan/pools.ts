@@ -46,7 +46,7 @@ export type PoolStep =
 /**
  * Plans the IPPools that a network's slices want: created with no allocations, updated without naming them, deleted only
  * when no slice wants them and they are reported empty (no allocations, and nicd does not report the podCIDR) or their
- * node is gone. A pool whose name now belongs to another host is deleted first; the next plan creates it anew.
+ * node is gone. A pool whose podCIDR went to another host is deleted and created anew, so that its host never changes.
  */
 export function planPools(seen: PoolsSeen): PoolStep[] {
   const { network, liveNodes } = seen;
@@ -64,7 +64,7 @@ export function planPools(seen: PoolsSeen): PoolStep[] {
     const pool = present.get(name);
     if (!pool) steps.push({ op: "create", object });
     else if (pool.spec.hostName !== object.spec.hostName) {
-      if (deletable(pool)) steps.push(remove(pool));
+      if (deletable(pool)) steps.push(remove(pool), { op: "create", object });
     } else {
       const patch = difference(pool, object);
       if (patch) steps.push({ op: "update", name, patch });

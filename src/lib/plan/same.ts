@@ -6,9 +6,9 @@ export function same(a: unknown, b: unknown): boolean {
     if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
     return a.every((item, i) => same(item, b[i]));
   }
-  const left: Record<string, unknown> = { ...a };
-  const right: Record<string, unknown> = { ...b };
-  for (const key in left) if (!same(left[key], right[key])) return false;
-  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
+  for (const key in a) if (!same(Reflect.get(a, key), Reflect.get(b, key))) return false;
+  for (const key in b) {
+    if (Reflect.get(b, key) !== undefined && Reflect.get(a, key) === undefined) return false;
+  }
   return true;
 }
