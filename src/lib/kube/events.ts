@@ -150,7 +150,10 @@ async function save(kube: Kube, series: Series, options: EventsOptions): Promise
   series.written = await kube.create("Event", {
     apiVersion: "v1",
     kind: "Event",
-    metadata: { name: `${about.metadata.name}.${stamp}${unique.slice(0, 6)}`, namespace },
+    metadata: {
+      name: `${about.metadata.name.slice(0, 200)}.${stamp}${unique.slice(0, 6)}`,
+      namespace,
+    },
     involvedObject: {
       apiVersion: about.apiVersion,
       kind: about.kind,

@@ -52,6 +52,7 @@ async function follow<K extends KindName>(kube: Kube, kind: K, to: Following<K>)
   let seen = "";
   let stale = 0;
   let complained = "";
+  let wasExpired = false;
   while (!signal.aborted) {
     try {
       if (version === undefined) {
@@ -95,7 +96,11 @@ async function follow<K extends KindName>(kube: Kube, kind: K, to: Following<K>)
       } else backoff.reset();
     } catch (error) {
       if (signal.aborted) return;
-      if (codeOf(error) === "Expired") version = undefined;
+      const isExpired = codeOf(error) === "Expired";
+      // The server answers again, and what we hold is old: no reason to sit out the waits of its absence.
+      if (isExpired && !wasExpired) backoff.reset();
+      wasExpired = isExpired;
+      if (isExpired) version = undefined;
       const wait = backoff.next();
       const text = explain(error);
       if (text !== complained) {

@@ -151,6 +151,22 @@ test("createInformer is not synced until a list succeeds, and says once why not"
   it.stop.abort();
 });
 
+test("createInformer lists at once when a server that was away for long has forgotten our version", async () => {
+  const it = run(
+    [list("10"), list("40")],
+    [
+      ...Array.from({ length: 8 }, () => ({ ends: unavailable })),
+      { ends: expired },
+      { ends: "open" },
+    ],
+  );
+  while (it.calls.length < 10) await it.clock.advance(100);
+  expect(it.calls.at(-1)).toBe("watch 10");
+  await it.clock.advance(500);
+  expect(it.calls.slice(10)).toEqual(["list", "watch 40"]);
+  it.stop.abort();
+});
+
 test("createInformer refuses a list older than what it has seen, three times", async () => {
   const it = run(
     [list("10", pool("a", "3")), list("9"), list("11", pool("a", "3"))],
