@@ -1,4 +1,4 @@
-import "./reflect.ts";
+import "../../src/lib/lab/api-reflect.ts";
 /** A certificate and its key, as PEM. */
 export interface Identity {
   readonly cert: string;

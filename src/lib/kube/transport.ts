@@ -127,6 +127,8 @@ async function attempt(call: Call, options: TransportOptions, left: number): Pro
     };
   } finally {
     cancel();
+    // Nothing is under way any more; this takes the listener off the program's own signal.
+    stop.abort();
   }
 }
 

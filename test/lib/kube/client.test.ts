@@ -363,3 +363,27 @@ test("signal ends calls under way with code Stopped", async () => {
   const kube = createKube({ credentials, signal: stop.signal });
   expect((await failure(kube.get("IPPool", "a")))?.code).toBe("Stopped");
 });
+
+test("calls leave no listener behind on the program's signal", async () => {
+  const stop = new AbortController();
+  let listeners = 0;
+  const { signal } = stop;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...args: Parameters<typeof add>) => {
+    listeners++;
+    add(...args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+    listeners--;
+    remove(...args);
+  };
+  await using api = await serveScript(({ index }) =>
+    index % 2 === 0 ? status(503, "x") : json(pool("a", "1")),
+  );
+  const credentials = await loadCredentials({ kubeconfig: api.kubeconfig() });
+  const kube = createKube({ credentials, signal, clock: hurried([]) });
+  for (let n = 0; n < 5; n++) await kube.get("IPPool", "a");
+  expect(api.requests.length).toBe(10);
+  expect(listeners).toBeLessThanOrEqual(0);
+});
