@@ -59,14 +59,20 @@ export function inside<T>(netns: Netns, call: () => T): T {
 
 /** Makes a network namespace and binds it to `path`, which must not exist; its links are all down. */
 export function createNetns(path: string): Netns {
-  mkdirSync(dirname(path), { recursive: true });
-  closeSync(openSync(path, "wx", 0o444));
+  const refuse = (cause: unknown) =>
+    new Failure(`Cannot make the network namespace ${path}`, { code: codeOf(cause), cause });
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    closeSync(openSync(path, "wx", 0o444));
+  } catch (cause) {
+    throw refuse(cause);
+  }
   try {
     bindNewNetns(path);
     return openNetns(path);
   } catch (cause) {
     deleteNetns(path);
-    throw new Failure(`Cannot make the network namespace ${path}`, { code: codeOf(cause), cause });
+    throw refuse(cause);
   }
 }
 
