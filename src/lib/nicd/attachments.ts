@@ -14,6 +14,7 @@ import {
 import { type Selection, selectNics } from "../plan/selection.ts";
 import { Addressing } from "./addressing.ts";
 import type { AttachmentRecord } from "./attachmentrecord.ts";
+import { MasterUses } from "./masteruses.ts";
 import type { Store } from "./store.ts";
 import type { NodeView } from "./view.ts";
 
@@ -34,11 +35,13 @@ export interface AttachmentDeps {
 export class Attachments {
   readonly #deps: AttachmentDeps;
   readonly #addressing: Addressing;
+  readonly #uses: MasterUses;
   readonly #listeners = new Set<(network: string) => void>();
 
   constructor(deps: AttachmentDeps) {
     this.#deps = deps;
     this.#addressing = new Addressing(deps.store.records);
+    this.#uses = new MasterUses(deps.store.records);
   }
 
   /**
@@ -65,6 +68,7 @@ export class Attachments {
       store.graves.open(request);
       return made;
     });
+    this.#uses.add(record);
     this.#changed(request.network);
     return replyOf(record);
   }
@@ -123,7 +127,7 @@ export class Attachments {
 
   /** Returns the host NICs that pod links hang off now. */
   mastersInUse(): Set<string> {
-    return new Set(this.#deps.store.records.masterUses().map((use) => use.master));
+    return new Set(this.#uses.list().map((use) => use.master));
   }
 
   /** Calls back after each commit that changed a network's attachments; returns the way to stop. */
@@ -162,7 +166,7 @@ export class Attachments {
   }
 
   #select(request: Pick<AttachRequest, "network" | "ref" | "request" | "deviceIDs">): Selection {
-    const { store, view } = this.#deps;
+    const { view } = this.#deps;
     const nics = view.nics();
     if (!nics) {
       throw new Failure("This node's NICs have not been read yet: nicd has just started", {
@@ -182,7 +186,7 @@ export class Attachments {
       nics,
       classIds: request.request.class ? view.deviceClass(request.request.class)?.ids : undefined,
       parentOf: (pci) => view.parentOf(pci),
-      uses: store.records.masterUses(),
+      uses: this.#uses.list(),
     });
   }
 
@@ -207,16 +211,18 @@ export class Attachments {
     if (!record) return undefined;
     const addresses = record.interfaces.flatMap((nic) => nic.addresses);
     this.#addressing.release(record.network, addresses, at);
+    this.#uses.remove(record);
     this.#changed(record.network);
     return record;
   }
 
-  /** One transaction; when it fails the pools in memory may be ahead of the record and are read anew. */
+  /** One transaction; when it fails, what is in memory may be ahead of the record and is read anew. */
   #commit<T>(work: () => T): T {
     try {
       return this.#deps.store.transaction(work);
     } catch (error) {
       this.#addressing.forget();
+      this.#uses.forget();
       throw error;
     }
   }

@@ -184,12 +184,12 @@ export class Records {
       .all(network, podCIDR);
   }
 
-  /** Returns how the masters are used now, one row per master, network, type and mode. */
-  masterUses(): MasterUse[] {
+  /** Returns how the masters are used now and by how many links, one row per master, network, type and mode. */
+  masterUses(): (MasterUse & { links: number })[] {
     return this.#db
-      .query<MasterUse, []>(
-        `SELECT DISTINCT i.master AS master, t.network AS network, t.plugin_type AS pluginType, t.mode AS mode
-         FROM interfaces i JOIN attachments t ON t.id = i.attachment ORDER BY 1, 2, 3, 4`,
+      .query<MasterUse & { links: number }, []>(
+        `SELECT i.master AS master, t.network AS network, t.plugin_type AS pluginType, t.mode AS mode, count(*) AS links
+         FROM interfaces i JOIN attachments t ON t.id = i.attachment GROUP BY 1, 2, 3, 4`,
       )
       .all();
   }
