@@ -48,10 +48,16 @@ export function objectSchema(kind: AnyKind): SchemaNode {
       kind: { description: "Kind of the object.", type: "string" },
       metadata: { type: "object" },
       spec: structural(kind.spec),
-      status: structural(kind.status),
+      status: partial(structural(kind.status)),
     },
     ...objectRules(kind),
   };
+}
+
+/** Requires nothing at the top of status: a merge patch of null removes a field, and old objects lack newer ones. */
+function partial(node: SchemaNode): SchemaNode {
+  const { required: _, ...rest } = node;
+  return rest;
 }
 
 /** Makes the structural schema of a zod schema: no `additionalProperties` beside `properties`, bounds only where meant. */

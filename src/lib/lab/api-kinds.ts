@@ -1,3 +1,5 @@
+import { allKinds } from "../api/allkinds.ts";
+import { crd } from "../api/crd.ts";
 import type { ApiObject, Json } from "./api-object.ts";
 
 const anything: Json = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
@@ -51,14 +53,8 @@ function openCrd(names: {
 
 /** Returns the CRDs that a lab needs: ours and the NetworkAttachmentDefinition's. */
 export function labCrds(): ApiObject[] {
-  const group = "multinic.fms.io";
   return [
-    openCrd({ group, kind: "MultiNicNetwork", plural: "multinicnetworks" }),
-    openCrd({ group, kind: "HostInterface", plural: "hostinterfaces" }),
-    openCrd({ group, kind: "CIDR", plural: "cidrs" }),
-    openCrd({ group, kind: "IPPool", plural: "ippools" }),
-    openCrd({ group, kind: "DeviceClass", plural: "deviceclasses" }),
-    openCrd({ group, kind: "Config", plural: "configs" }),
+    ...allKinds.map(crd),
     openCrd({
       group: "k8s.cni.cncf.io",
       kind: "NetworkAttachmentDefinition",

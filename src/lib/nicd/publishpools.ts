@@ -4,6 +4,7 @@ import { source } from "../kube/controller.ts";
 import type { Kube, Store } from "../kube/kube.ts";
 import { createQueue } from "../kube/queue.ts";
 import type { Log } from "../log.ts";
+import { poolUsage } from "../plan/poolusage.ts";
 import type { Attachments } from "./attachments.ts";
 
 export interface PublishPoolsDeps {
@@ -43,12 +44,17 @@ async function mirror(name: string, deps: PublishPoolsDeps): Promise<Next> {
   const pool = deps.pools.get(name);
   if (!pool || pool.metadata.deletionTimestamp !== undefined) return "done";
   const wanted = deps.attachments.allocationsOf(pool.spec.netAttachDef, pool.spec.podCIDR);
-  if (sameAllocations(pool.spec.allocations, wanted)) return "done";
-  const { resourceVersion } = pool.metadata;
-  await deps.kube.patch("IPPool", name, {
-    metadata: { resourceVersion },
-    spec: { allocations: wanted },
-  });
+  if (!sameAllocations(pool.spec.allocations, wanted)) {
+    const { resourceVersion } = pool.metadata;
+    await deps.kube.patch("IPPool", name, {
+      metadata: { resourceVersion },
+      spec: { allocations: wanted },
+    });
+  }
+  const usage = poolUsage({ ...pool.spec, allocations: wanted });
+  if (pool.status?.usage !== usage) {
+    await deps.kube.patch("IPPool", name, { status: { usage } }, { subresource: "status" });
+  }
   return "done";
 }
 
