@@ -20,7 +20,9 @@ export class Graves {
    */
   bury(key: AttachmentKey, options: { early: boolean; now: number }): void {
     const { early, now } = options;
-    this.#db.query("DELETE FROM graves WHERE at < ? OR at > ?").run(now - graveMs, now + graveMs);
+    // Two statements: SQLite would scan the whole table for one with OR.
+    this.#db.query("DELETE FROM graves WHERE at < ?").run(now - graveMs);
+    this.#db.query("DELETE FROM graves WHERE at > ?").run(now + graveMs);
     this.#db
       .query(
         `INSERT INTO graves (network, container_id, ifname, early, at) VALUES (?,?,?,?,?)

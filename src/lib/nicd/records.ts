@@ -168,11 +168,6 @@ export class Records {
       .all(network, podCIDR);
   }
 
-  /** Forgets which addresses of a pool were used before; for a pool that is gone. */
-  forgetFreed(network: string, podCIDR: string): void {
-    this.#db.query("DELETE FROM freed WHERE network = ? AND pod_cidr = ?").run(network, podCIDR);
-  }
-
   /** Returns the rows of `IPPool.spec.allocations` for one pool, sorted by index. */
   allocations(network: string, podCIDR: string): Allocation[] {
     return this.#db
