@@ -1,6 +1,7 @@
 import { parseIpam } from "../api/ipam.ts";
 import type { IpamSpec } from "../api/kinds.ts";
 import type { Next } from "../kube/controller.ts";
+import { planDefinitions } from "../plan/definitionsteps.ts";
 import { networkStatus } from "../plan/networkstatus.ts";
 import { writeNetworkStatus } from "./apply.ts";
 import type { Deps } from "./deps.ts";
@@ -15,9 +16,11 @@ import type { Observed } from "./observe.ts";
 export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> {
   const { network } = seen;
   const name = network.metadata.name;
-  for (const one of seen.definitions) {
-    const { namespace, uid } = one.metadata;
-    await deps.kube.remove("NetworkAttachmentDefinition", one.metadata.name, { namespace, uid });
+  const none = { masterNets: [], config: undefined, namespaces: [] };
+  for (const step of planDefinitions(network, { ...none, existing: seen.definitions }).steps) {
+    if (step.do !== "delete") continue;
+    const { namespace, uid } = step;
+    await deps.kube.remove("NetworkAttachmentDefinition", step.name, { namespace, uid });
   }
   const exists = (node: string) => seen.liveNodes === undefined || seen.liveNodes.has(node);
   const held = seen.pools.filter(

@@ -1,4 +1,3 @@
-import { generatedLabel } from "../api/meta.ts";
 import { createInformer } from "../kube/informer.ts";
 import type { KindName, Kinds, Kube, Selection, Store } from "../kube/kube.ts";
 import type { Log } from "../log.ts";
@@ -36,7 +35,7 @@ export function createStores(
     hostInterfaces: copy("HostInterface"),
     cidrs: copy("CIDR"),
     pools: copy("IPPool"),
-    definitions: copy("NetworkAttachmentDefinition", { labelSelector: `${generatedLabel}=true` }),
+    definitions: copy("NetworkAttachmentDefinition"),
     namespaces: copy("Namespace"),
     nodes: copy("Node"),
     daemons: copy("Pod", { namespace, labelSelector: daemonLabel }),

@@ -64,7 +64,7 @@ export function daemonSet(config: Config, sources: DaemonSources) {
               image: imageOf(config.spec, sources.image),
               ...(daemon.imagePullPolicy && { imagePullPolicy: daemon.imagePullPolicy }),
               command: ["/usr/bin/multinic"],
-              args: ["nicd"],
+              args: ["nicd", `--health-port=${daemon.port}`],
               env: environmentOf(config),
               ...(daemon.envFrom !== undefined && { envFrom: daemon.envFrom }),
               ports: [
@@ -116,9 +116,6 @@ function environmentOf(config: Config): Record<string, unknown>[] {
       name: "K8S_NODENAME",
       valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "spec.nodeName" } },
     },
-    { name: "MULTINIC_CONFIG", value: config.metadata.name },
-    { name: "MULTINIC_HEALTH_PORT", value: String(config.spec.daemon.port) },
-    { name: "MULTINIC_CNI_BIN_DIR", value: "/host/opt/cni/bin" },
     { name: "MULTINIC_IPROUTE2_DIR", value: "/host/etc/iproute2" },
   ];
   const named = new Set(own.map((variable) => variable["name"]));

@@ -84,6 +84,7 @@ test("daemonSet honours every field of Config's daemon", () => {
   expect(pod.volumes).toContainEqual({ name: "extra", hostPath: { path: "/srv/extra", type: "" } });
   const made = container(config);
   expect(made).toMatchObject({
+    args: ["nicd", "--health-port=12000"],
     imagePullPolicy: "Always",
     envFrom: [{ configMapRef: { name: "c" } }],
     resources: { limits: { memory: "128Mi" } },
@@ -93,9 +94,6 @@ test("daemonSet honours every field of Config's daemon", () => {
   expect(made.env.map((variable) => variable["name"])).toEqual([
     "K8S_NODENAME",
     "A",
-    "MULTINIC_CONFIG",
-    "MULTINIC_HEALTH_PORT",
-    "MULTINIC_CNI_BIN_DIR",
     "MULTINIC_IPROUTE2_DIR",
   ]);
   expect(made.env[0]).toEqual({ name: "K8S_NODENAME", value: "mine" });
