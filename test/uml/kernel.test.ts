@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "../..");
@@ -16,7 +17,7 @@ interface Case {
 
 /** Boots the guest once, runs the live tests in it and reads their report (JUnit). */
 function runInGuest(): { exitCode: number; said: string; cases: Case[] } {
-  const out = mkdtempSync(join(root, ".uml-out-"));
+  const out = mkdtempSync(join(tmpdir(), "multinic-uml-"));
   try {
     const report = join(out, "report.xml");
     const reporter = ["--reporter=junit", `--reporter-outfile=${report}`];

@@ -109,11 +109,12 @@ export class Conn {
     other: (message: Message) => void = () => {},
   ): (Verdict | undefined)[] {
     const first = this.#seq + 1;
-    const verdicts = new Array<Verdict | undefined>(requests.length).fill(undefined);
+    const verdicts: (Verdict | undefined)[] = [];
+    const bytes: Uint8Array[] = [];
+    for (const { type, flags, body } of requests) {
+      bytes.push(writeMessage({ type, flags: flags | NLM_F_ACK, body }, this.#next()));
+    }
     let open = requests.length;
-    const bytes = requests.map((request) =>
-      writeMessage({ ...request, flags: request.flags | NLM_F_ACK }, this.#next()),
-    );
     this.#exchange(concat(bytes), (datagram) => {
       for (const message of readMessages(datagram)) {
         const i = message.seq - first;

@@ -55,8 +55,7 @@ const HEADER = 16;
 
 /** Writes one request with its nlmsghdr (linux/netlink.h): length, type, flags, sequence, port 0. */
 export function writeMessage(request: Request, seq: number): Uint8Array {
-  const header = new Uint8Array(HEADER);
-  const bytes = concat([header, ...request.body]);
+  const bytes = concat([new Uint8Array(HEADER), ...request.body]);
   writeU32(bytes, 0, bytes.length);
   writeU32(bytes, 4, request.type | ((request.flags | NLM_F_REQUEST) << 16));
   writeU32(bytes, 8, seq);

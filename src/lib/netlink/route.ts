@@ -120,26 +120,23 @@ export function readRoute(message: Message): Route | undefined {
   const dst = attributes.get(RTA_DST);
   const table = attributes.get(RTA_TABLE);
   const metric = attributes.get(RTA_PRIORITY);
-  const prefsrc = attributes.get(RTA_PREFSRC);
-  const bundle = attributes.get(RTA_METRICS);
-  const inner = bundle && readAttributes(bundle);
-  const mtu = inner?.get(RTAX_MTU);
-  const advmss = inner?.get(RTAX_ADVMSS);
   const hops = attributes.get(RTA_MULTIPATH);
-  const flags = readU32(body, 8);
-  return {
+  const any = family === 4 ? "0.0.0.0" : "::";
+  const route: Route = {
     family,
-    dst: `${dst ? addressText(dst) : family === 4 ? "0.0.0.0" : "::"}/${body[1] ?? 0}`,
+    dst: `${dst ? addressText(dst) : any}/${body[1] ?? 0}`,
     table: table ? readU32(table) : (body[4] ?? 0),
     protocol: body[5] ?? 0,
     type: body[7] ?? 0,
     scope: body[6] ?? 0,
     metric: metric ? readU32(metric) : 0,
-    ...(prefsrc && { prefsrc: addressText(prefsrc) }),
-    ...(mtu && { mtu: readU32(mtu) }),
-    ...(advmss && { advmss: readU32(advmss) }),
-    nexthops: hops ? readHops(hops) : [readHop(attributes, flags)],
+    nexthops: hops ? readHops(hops) : [readHop(attributes, readU32(body, 8))],
   };
+  const prefsrc = attributes.get(RTA_PREFSRC);
+  if (prefsrc) route.prefsrc = addressText(prefsrc);
+  const bundle = attributes.get(RTA_METRICS);
+  if (bundle) readMetrics(bundle, route);
+  return route;
 }
 
 /** Says a route as a person reads it: `10.1.0.0/24 via 10.0.0.2 dev 5 table 30000`. */
@@ -195,20 +192,30 @@ function readHops(bytes: Uint8Array): NextHop[] {
     if (length < NEXTHOP || at + length > bytes.length) break;
     const attributes = readAttributes(bytes.subarray(at, at + length), NEXTHOP);
     const hop = readHop(attributes, bytes[at + 2] ?? 0);
-    hops.push({ ...hop, oif: readU32(bytes, at + 4), weight: (bytes[at + 3] ?? 0) + 1 });
+    hop.oif = readU32(bytes, at + 4);
+    hop.weight = (bytes[at + 3] ?? 0) + 1;
+    hops.push(hop);
     at += align(length);
   }
   return hops;
 }
 
 function readHop(attributes: Map<number, Uint8Array>, flags: number): NextHop {
+  const hop: NextHop = {};
   const gateway = attributes.get(RTA_GATEWAY) ?? attributes.get(RTA_VIA)?.subarray(2);
+  if (gateway) hop.via = addressText(gateway);
   const oif = attributes.get(RTA_OIF);
-  return {
-    ...(gateway && { via: addressText(gateway) }),
-    ...(oif && { oif: readU32(oif) }),
-    ...((flags & RTNH_F_ONLINK) !== 0 && { onlink: true }),
-  };
+  if (oif) hop.oif = readU32(oif);
+  if ((flags & RTNH_F_ONLINK) !== 0) hop.onlink = true;
+  return hop;
+}
+
+function readMetrics(bytes: Uint8Array, route: Route): void {
+  const metrics = readAttributes(bytes);
+  const mtu = metrics.get(RTAX_MTU);
+  if (mtu) route.mtu = readU32(mtu);
+  const advmss = metrics.get(RTAX_ADVMSS);
+  if (advmss) route.advmss = readU32(advmss);
 }
 
 function hopText(hop: NextHop): string {
