@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { slots, takeSlot } from "../../src/lib/cni/slots.ts";
 import { readTombstones } from "../../src/lib/node/tombstone.ts";
 import { type CniNode, cniNode, macvlanConfig } from "../support/cni.ts";
 import { kernelHas, type Scratch, scratch } from "../support/netns.ts";
@@ -157,17 +157,30 @@ describe.if(able)("multi-nic ADD and DEL", () => {
         config: macvlanConfig(),
       }));
       const added = await Promise.all(calls.map((call) => at.call({ ...call, command: "ADD" })));
-      expect(added.map(({ exitCode }) => exitCode)).toEqual(pods.map(() => 0));
+      expect(added.flatMap(({ exitCode, out }) => (exitCode === 0 ? [] : [out]))).toEqual([]);
       const all = pods.flatMap((pod) => Object.values(interfaces(pod)).flat());
       expect(all).toHaveLength(40);
       expect(new Set(all).size).toBe(40);
-      expect(readdirSync(join(at.folder, "run/locks"))).toHaveLength(8);
       const gone = await Promise.all(calls.map((call) => at.call({ ...call, command: "DEL" })));
       expect(gone.map(({ exitCode }) => exitCode)).toEqual(pods.map(() => 0));
       expect(addressesInUse()).toEqual([]);
     } finally {
       for (const pod of pods) pod[Symbol.dispose]();
     }
+  });
+
+  test("waits with kernel work while eight others on the node are at it", async () => {
+    using pod = scratch("slot");
+    const call = { containerID: "slot", netns: pod.netns.path, config: macvlanConfig() };
+    const key = { network: "net", containerID: "slot", ifname: "net1" };
+    const held = Array.from({ length: slots }, () => takeSlot(join(at.folder, "run/locks")));
+    const adding = at.call({ ...call, command: "ADD" });
+    while (!at.node.attachments.find(key)) await Bun.sleep(5);
+    expect(interfaces(pod)).toEqual({});
+    for (const giveBack of held) giveBack();
+    expect((await adding).exitCode).toBe(0);
+    expect(Object.keys(interfaces(pod))).toEqual(["net1-0", "net1-1"]);
+    await at.call({ ...call, command: "DEL" });
   });
 
   test("adds the definition's routes: several gateways as one multipath route, none as on-link", async () => {
@@ -238,16 +251,5 @@ describe.if(able)("multi-nic ADD and DEL", () => {
     });
     expect(none.json).toMatchObject({ code: 4 });
     expect(addressesInUse()).toEqual([]);
-  });
-
-  test("stays within 40 MB of memory", async () => {
-    using pod = scratch("rss");
-    const call = { containerID: "rss", netns: pod.netns.path, config: macvlanConfig() };
-    const added = await at.call({ ...call, command: "ADD" });
-    const gone = await at.call({ ...call, command: "DEL" });
-    for (const { maxRss } of [added, gone]) {
-      expect(maxRss).toBeGreaterThan(1_000_000);
-      expect(maxRss).toBeLessThan(40_000_000);
-    }
   });
 });

@@ -20,8 +20,6 @@ export interface CniAnswer {
   /** `out` as JSON; {} when there was none. */
   readonly json: Record<string, unknown>;
   readonly err: string;
-  /** Largest resident set (bytes). */
-  readonly maxRss: number;
 }
 
 export interface CniCall {
@@ -113,8 +111,7 @@ async function runPlugin(
     new Response(child.stderr).text(),
     child.exited,
   ]);
-  const maxRss = child.resourceUsage()?.maxRSS ?? 0;
-  return { exitCode, out, err, maxRss, json: out.trim() === "" ? {} : JSON.parse(out) };
+  return { exitCode, out, err, json: out.trim() === "" ? {} : JSON.parse(out) };
 }
 
 /** The definition of the worked example with macvlan, which every kernel here has. */
