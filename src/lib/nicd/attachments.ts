@@ -62,12 +62,14 @@ export class Attachments {
         { code: String(faultCode.buried) },
       );
     }
-    const record = this.#commit(() => {
-      const made = this.#make(request, at);
-      store.records.insert(made);
-      store.graves.open(request);
-      return made;
-    });
+    const record = this.#heard(request, at, () =>
+      this.#commit(() => {
+        const made = this.#make(request, at);
+        store.records.insert(made);
+        store.graves.open(request);
+        return made;
+      }),
+    );
     this.#uses.add(record);
     this.#changed(request.network);
     return replyOf(record);
@@ -134,6 +136,16 @@ export class Attachments {
   onChange(listener: (network: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** A refused attach has come and gone: the DEL that follows it (recorded fact 7) is not early and digs no grave. */
+  #heard<T>(key: AttachmentKey, now: number, attach: () => T): T {
+    try {
+      return attach();
+    } catch (error) {
+      if (error instanceof Failure) this.#deps.store.graves.bury(key, { early: false, now });
+      throw error;
+    }
   }
 
   #make(request: AttachRequest, at: number): AttachmentRecord {

@@ -4,7 +4,14 @@ import { silentLog } from "../../../src/lib/log.ts";
 import { Attachments } from "../../../src/lib/nicd/attachments.ts";
 import { graveMs } from "../../../src/lib/nicd/graves.ts";
 import type { AttachRequest } from "../../../src/lib/node/contract.ts";
-import { attachRequest, host1, nic, pool, testNode } from "../../support/attachments.ts";
+import {
+  attachRequest,
+  host1,
+  host1Pools,
+  nic,
+  pool,
+  testNode,
+} from "../../support/attachments.ts";
 import { random } from "../../support/random.ts";
 
 const ref = attachRequest("x").ref;
@@ -245,6 +252,15 @@ describe("Attachments", () => {
     addresses(node, attachRequest("c1"));
     node.attachments.detach(attachRequest("c1"));
     node.attachments.detach(attachRequest("c1"));
+    expect(addresses(node, attachRequest("c1"))).toHaveLength(2);
+  });
+
+  test("detach after a refused attach digs no grave: the same container may try again", () => {
+    using node = testNode({ pools: [] });
+    expect(failure(() => node.attachments.attach(attachRequest("c1"))).code).toBe("11");
+    node.attachments.detach(attachRequest("c1"));
+    node.attachments.detach(attachRequest("c1"));
+    for (const each of host1Pools) node.view.put(each);
     expect(addresses(node, attachRequest("c1"))).toHaveLength(2);
   });
 
