@@ -34,10 +34,14 @@ export interface DiscoveryDeps {
 export interface NicDiscovery {
   /** What was found last; undefined before the first look. */
   readonly current: Discovery | undefined;
+  /** Virtual function → physical function, by PCI address, as of the last look; virtual ones in pods included. */
+  readonly parents: ReadonlyMap<string, string>;
   /** Takes over the rows that the HostInterface object lists (not the user's own), so that a restart in the middle of a flap drops none. */
   adopt(rows: readonly HostInterfaceRow[]): void;
-  /** Looks at the host now; call it too when the last attachment of a NIC is gone. Throws what the reads throw. */
+  /** Looks at the host now. Throws what the reads throw. */
   refresh(): Discovery;
+  /** Looks at the host soon, together with whatever else asks: for when the last attachment of a NIC is gone. */
+  poke(): void;
   /** Calls back after each change of rows or status; returns the way to stop. */
   onChange(listener: (found: Discovery) => void): () => void;
   /** Looks, then follows the kernel until `events` end or `signal` fires. Subscribe before: nothing is missed between. */
@@ -66,6 +70,7 @@ class Discoverer implements NicDiscovery {
   readonly #listeners = new Set<(found: Discovery) => void>();
   #current: Discovery | undefined;
   #memory: DiscoveryMemory = nothingListed;
+  #parents: ReadonlyMap<string, string> = new Map();
   #due: { readonly at: number; cancel(): void } | undefined;
   #following = false;
 
@@ -75,6 +80,14 @@ class Discoverer implements NicDiscovery {
 
   get current(): Discovery | undefined {
     return this.#current;
+  }
+
+  get parents(): ReadonlyMap<string, string> {
+    return this.#parents;
+  }
+
+  poke(): void {
+    this.#lookAt(this.#deps.clock.now() + gatherMs);
   }
 
   adopt(rows: readonly HostInterfaceRow[]): void {
@@ -110,13 +123,12 @@ class Discoverer implements NicDiscovery {
   }
 
   async run(events: AsyncIterable<KernelEvent>, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#deps;
     this.#following = true;
     this.#look();
     try {
       for await (const event of events) {
         if (signal.aborted) break;
-        if (touchesDiscovery(event)) this.#lookAt(clock.now() + gatherMs);
+        if (touchesDiscovery(event)) this.poke();
       }
     } finally {
       this.#following = false;
@@ -160,6 +172,7 @@ class Discoverer implements NicDiscovery {
       if (hasDevice(sysRoot, name) || stacked.has(kind))
         devices.set(name, readDevice(sysRoot, name));
     }
+    this.#parents = parentsOf(devices.values());
     const pciPresent = new Set<string>();
     for (const { interfaceName, pciAddress } of this.#memory.rows) {
       if (pciAddress === undefined || links.some((link) => link.name === interfaceName)) continue;
@@ -171,4 +184,14 @@ class Discoverer implements NicDiscovery {
 
 function rowKey({ interfaceName, netAddress = "" }: HostInterfaceRow): string {
   return `${interfaceName}/${netAddress.includes(":") ? 6 : 4}`;
+}
+
+function parentsOf(devices: Iterable<DeviceFacts>): Map<string, string> {
+  const parents = new Map<string, string>();
+  for (const { pciAddress, physfn, virtfns } of devices) {
+    if (pciAddress === undefined) continue;
+    for (const vf of virtfns) parents.set(vf, pciAddress);
+    if (physfn !== undefined) parents.set(pciAddress, physfn);
+  }
+  return parents;
 }

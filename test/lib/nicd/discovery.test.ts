@@ -50,8 +50,7 @@ function eventQueue() {
   };
 }
 
-function world() {
-  const machine = readMachine("aws-4-eni");
+function world(machine = readMachine("aws-4-eni"), root = sysRoot) {
   const clock = createTestClock();
   const queue = eventQueue();
   const attached = new Set<string>();
@@ -66,7 +65,7 @@ function world() {
       addresses: () => state.addresses,
       routes: ({ family }) => machineRoutes(machine).filter((route) => route.family === family),
     },
-    sysRoot,
+    sysRoot: root,
     attachedMasters: () => attached,
     clock,
     log: silentLog,
@@ -140,10 +139,21 @@ describe("createDiscovery", () => {
     await done;
   });
 
+  test("knows the physical function of each virtual one", () => {
+    const machine = readMachine("dual-socket-sriov");
+    const root = mkdtempSync(join(sysRoot, "sriov-"));
+    writeSysfs(machine, root);
+    const { discovery } = world(machine, root);
+    discovery.refresh();
+    expect(discovery.parents.size).toBe(16);
+    expect(discovery.parents.get("0000:ca:01.0")).toBe("0000:ca:00.0");
+    expect(discovery.parents.get("0000:17:01.7")).toBe("0000:17:00.0");
+  });
+
   test("takes over the rows of the object after a restart, and drops a NIC when its last attachment goes", async () => {
     const first = world();
     const rows = first.discovery.refresh().rows;
-    const { clock, attached, discovery, lose, names } = world();
+    const { clock, queue, attached, discovery, lose, names } = world();
     lose("ens7");
     discovery.refresh();
     expect(names()).toEqual(["ens6", "ens8"]);
@@ -154,8 +164,12 @@ describe("createDiscovery", () => {
     discovery.refresh();
     expect(names()).toContain("ens7");
     attached.clear();
-    discovery.refresh();
+    const done = discovery.run(queue.events, new AbortController().signal);
+    discovery.poke();
+    await clock.advance(50);
     expect(names()).toEqual(["ens6", "ens8"]);
+    queue.end();
+    await done;
   });
 });
 
