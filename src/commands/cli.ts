@@ -2,12 +2,20 @@ import yargs, { type Argv } from "yargs";
 import { cidrVerb } from "./cidr.ts";
 import { concheckVerb } from "./concheck.ts";
 import { labVerb } from "./lab.ts";
+import { nicdVerb } from "./nicd.ts";
 import { operatorVerb } from "./operator.ts";
 import type { Io, Verb } from "./verb.ts";
 import { version, versionVerb } from "./version.ts";
 
 /** Every human verb. Each file imports what it runs only when it runs. */
-const verbs: readonly Verb[] = [cidrVerb, labVerb, concheckVerb, operatorVerb, versionVerb];
+const verbs: readonly Verb[] = [
+  cidrVerb,
+  labVerb,
+  concheckVerb,
+  operatorVerb,
+  nicdVerb,
+  versionVerb,
+];
 
 /** Runs the command line; usage errors print help and answer 2. */
 export async function run(args: string[], io: Io): Promise<number> {

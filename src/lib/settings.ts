@@ -58,3 +58,15 @@ export function operatorSettings(env: Environment = process.env): {
 export function searchPath(env: Environment = process.env): string {
   return env["PATH"] || "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
+
+/** Reads what nicd's DaemonSet sets; CRI sockets are where containerd and CRI-O have them. */
+export function daemonSettings(env: Environment = process.env): {
+  node: string;
+  criSockets: readonly string[];
+} {
+  const given = env["MULTINIC_CRI_SOCKET"];
+  return {
+    node: env["K8S_NODENAME"] ?? "",
+    criSockets: given ? [given] : ["/run/containerd/containerd.sock", "/run/crio/crio.sock"],
+  };
+}

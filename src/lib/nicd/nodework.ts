@@ -1,0 +1,198 @@
+import type { NetworkRoutesStatus } from "../api/kinds.ts";
+import type { Clock } from "../kube/clock.ts";
+import { type Controller, type Next, source } from "../kube/controller.ts";
+import type { Kube } from "../kube/kube.ts";
+import { createQueue, type Queue } from "../kube/queue.ts";
+import type { Kernel, KernelEvent } from "../linux/kernel.ts";
+import type { Log } from "../log.ts";
+import { type HostReport, isUnmanaged, sameValue } from "../plan/hostinterface.ts";
+import type { NodePaths } from "../settings.ts";
+import type { Attachments } from "./attachments.ts";
+import type { Collector } from "./collector.ts";
+import type { Copies } from "./copies.ts";
+import type { NicDiscovery } from "./discovery.ts";
+import { publishHostInterface } from "./publishhostinterface.ts";
+import { NicRates, rateIntervalMs } from "./rates.ts";
+import { replayTombstones } from "./replay.ts";
+import { type RoutesDeps, reconcileRoutes, removeRoutes, touchesRoutes } from "./routes.ts";
+import type { Store } from "./store.ts";
+
+export interface NodeWorkDeps {
+  readonly kube: Kube;
+  readonly node: string;
+  readonly paths: NodePaths;
+  readonly kernel: Kernel;
+  readonly store: Store;
+  readonly attachments: Attachments;
+  readonly discovery: NicDiscovery;
+  readonly copies: Copies;
+  readonly collector: Collector;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Folder of the detaches that were left while nicd was away. */
+  readonly tombstones: string;
+}
+
+/** The standing tasks of a node; each is one key of the queue, so none ever runs twice at a time. */
+type Task = "routes" | "publish" | "rates" | "collect";
+
+/** Changes of objects and of the kernel that come together are worked on once. */
+const settleMs = 50;
+const routesAgainMs = 5000;
+/** Upstream's daemon looked at its routes again this often; it mends what was changed without a notification. */
+const routesQuietMs = 60_000;
+const collectMs = 10_000;
+
+/** Routes, the HostInterface object and lost attachments of one node. */
+export class NodeWork {
+  readonly controller: Controller;
+  readonly #deps: NodeWorkDeps;
+  readonly #queue: Queue = createQueue();
+  readonly #routes: RoutesDeps;
+  readonly #rates: NicRates;
+  #networks: readonly NetworkRoutesStatus[] | undefined;
+  #adopted = false;
+
+  constructor(deps: NodeWorkDeps, signal: AbortSignal) {
+    this.#deps = deps;
+    const { kernel, store, attachments, paths, log, node, clock, copies, discovery } = deps;
+    this.#rates = new NicRates({ kernel, clock });
+    this.#routes = {
+      hostName: node,
+      kernel,
+      tables: store.tables,
+      attachedNetworks: () => new Set(attachments.list().map((record) => record.network)),
+      iproute2Dir: paths.iproute2Dir,
+      log,
+    };
+    const stops = [
+      discovery.onChange(() => this.#ask("publish")),
+      // The last attachment of a NIC that has left may let it go; a network's last one lets its routes go.
+      attachments.onChange(() => {
+        this.#ask("routes");
+        discovery.refresh();
+      }),
+    ];
+    signal.addEventListener(
+      "abort",
+      () => {
+        for (const stop of stops) stop();
+      },
+      { once: true },
+    );
+    const wake = (task: Task) => () => [task];
+    this.controller = {
+      name: "node",
+      log,
+      queue: this.#queue,
+      workers: 2,
+      sources: [
+        source(copies.slices, wake("routes")),
+        source(copies.networks, wake("routes")),
+        source(copies.configs, wake("routes")),
+        source(copies.hostInterfaces, wake("publish")),
+      ],
+      reconcile: (key) => this.#run(key as Task),
+    };
+    for (const task of ["routes", "publish", "rates", "collect"] as const) this.#queue.add(task);
+  }
+
+  /** True once the host's routes have been compared with what networks want. */
+  get routesSeen(): boolean {
+    return this.#networks !== undefined;
+  }
+
+  /** Looks at the routes again after each kernel event that may have changed them. */
+  async follow(events: AsyncIterable<KernelEvent>, signal: AbortSignal): Promise<void> {
+    for await (const event of events) {
+      if (signal.aborted) return;
+      if (touchesRoutes(event)) this.#ask("routes");
+    }
+  }
+
+  #ask(task: Task): void {
+    this.#queue.addAfter(task, settleMs);
+  }
+
+  async #run(task: Task): Promise<Next> {
+    switch (task) {
+      case "routes":
+        return this.#doRoutes();
+      case "publish":
+        return this.#publish();
+      case "rates":
+        if (this.#rates.measure(this.#names())) this.#ask("publish");
+        return { after: rateIntervalMs };
+      case "collect":
+        replayTombstones(this.#deps.tombstones, this.#deps.attachments, this.#deps.log);
+        await this.#deps.collector.collect();
+        return { after: collectMs };
+    }
+  }
+
+  async #doRoutes(): Promise<Next> {
+    const { copies } = this.#deps;
+    if (!copies.configs.synced) return "done";
+    const leaving = copies.configs
+      .list()
+      .some((config) => config.metadata.deletionTimestamp !== undefined);
+    const before =
+      this.#networks ?? copies.hostInterfaces.get(this.#deps.node)?.status?.networks ?? [];
+    const report = leaving
+      ? await removeRoutes(this.#routes)
+      : await reconcileRoutes(this.#routes, copies, before);
+    // Until both lists are whole nothing is known; their first sync asks again.
+    if (!report) return "done";
+    if (!sameValue(this.#networks, report.networks)) {
+      this.#networks = report.networks;
+      this.#ask("publish");
+    }
+    return { after: report.failed ? routesAgainMs : routesQuietMs };
+  }
+
+  async #publish(): Promise<Next> {
+    const { kube, copies, node, clock } = this.#deps;
+    if (!copies.hostInterfaces.synced || !this.#networks) return "done";
+    const stored = copies.hostInterfaces.get(node);
+    if (!this.#adopted) {
+      this.#adopted = true;
+      if (stored && !isUnmanaged(stored)) this.#deps.discovery.adopt(stored.spec.interfaces);
+    }
+    const report = this.#report();
+    if (!report) return { after: settleMs };
+    const done = await publishHostInterface(report, {
+      kube,
+      wall: clock.wall,
+      seen: () => copies.hostInterfaces.get(node),
+    });
+    // One that is being deleted is made anew when the watch says it is gone.
+    return done.leaving ? { after: routesAgainMs } : "done";
+  }
+
+  #report(): HostReport | undefined {
+    const found = this.#deps.discovery.current;
+    if (!found) return undefined;
+    const rates = this.#rates.rates;
+    return {
+      hostName: this.#deps.node,
+      rows: found.rows,
+      interfaces: found.interfaces.map((row) => {
+        const rate = rates.get(row.interfaceName);
+        return rate ? { ...row, rates: rate } : row;
+      }),
+      networks: this.#networks ?? [],
+      conditions: [
+        {
+          type: "Ready",
+          status: "True",
+          reason: "Serving",
+          message: "nicd serves pods on this node",
+        },
+      ],
+    };
+  }
+
+  #names(): Set<string> {
+    return new Set(this.#deps.discovery.current?.rows.map((row) => row.interfaceName));
+  }
+}
