@@ -7,7 +7,7 @@ import { Failure } from "../../../src/lib/errors.ts";
 import { connectKube } from "../../../src/lib/kube/connect.ts";
 import type { Kube } from "../../../src/lib/kube/kube.ts";
 import { type ApiServer, startApiServer } from "../../../src/lib/lab/api-server.ts";
-import { publishHostInterface } from "../../../src/lib/nicd/publishHostInterface.ts";
+import { publishHostInterface } from "../../../src/lib/nicd/publishhostinterface.ts";
 import type { HostReport } from "../../../src/lib/plan/hostinterface.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "publish-"));
