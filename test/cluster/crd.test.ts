@@ -2,9 +2,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { crd } from "../../src/lib/api/crd.ts";
 import { multiNicNetwork } from "../../src/lib/api/multinicnetwork.ts";
+import { daemonSet } from "../../src/lib/plan/daemonset.ts";
+import { definition } from "../../src/lib/plan/definition.ts";
 import { crdCases } from "../support/crdcases.ts";
 import { kubectl, until } from "../support/kubectl.ts";
-import { network } from "../support/objects.ts";
+import { network, ownConfig, upstreamConfig } from "../support/objects.ts";
 
 const root = join(import.meta.dir, "../..");
 const apply = ["apply", "--server-side", "--validate=strict", "--force-conflicts"];
@@ -63,6 +65,22 @@ test("the API server takes every object of the samples in golden/", async () => 
       const said = await kubectl([...apply, "--dry-run=server", "-f", path]);
       expect([file, said.ok, said.text]).toEqual([file, true, said.text]);
     }
+  }
+});
+
+test("the API server takes the definitions that we make, owner reference and all", async () => {
+  const shape = join(import.meta.dir, "network-attachment-definitions.yaml");
+  expect(await kubectl([...apply, "-f", shape])).toMatchObject({ ok: true });
+  const made = definition(network({}, "crd-nad"), "default", { masterNets: [], config: undefined });
+  const established = async () => (await dryRun(made)).ok;
+  await until(established, "a NetworkAttachmentDefinition that is taken");
+});
+
+test("the API server takes nicd's DaemonSet", async () => {
+  const sources = { namespace: "multi-nic-cni-operator", image: "registry.example/multinic:1" };
+  for (const config of [ownConfig(), upstreamConfig()]) {
+    const said = await dryRun(daemonSet(config, sources));
+    expect(said).toEqual({ ok: true, text: said.text });
   }
 });
 
