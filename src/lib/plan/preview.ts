@@ -171,13 +171,18 @@ function pairNets(seen: PreviewSeen): { text: string; family: 4 | 6 }[][] {
   const planes: { text: string; family: 4 | 6 }[][] = [];
   for (const net of seen.nets) {
     const prefix = parsePrefix(net);
-    if (!prefix) continue;
+    if (!prefix || isForeign(seen, net)) continue;
     const at = { text: formatPrefix(prefix), family: prefix.family };
     const top = planes.at(-1);
     if (dual && at.family === 6 && top?.length === 1 && top[0]?.family === 4) top.push(at);
     else planes.push([at]);
   }
   return planes;
+}
+
+/** Tells whether a net is of a family that the subnet does not have: its plane would get no addresses. */
+function isForeign(seen: PreviewSeen, net: string): boolean {
+  return !seen.subnet.split(",").some((part) => part.includes(":") === net.includes(":"));
 }
 
 function shortfalls(
@@ -216,7 +221,9 @@ function shortfalls(
 }
 
 function overlapWarnings(blocks: Blocks, seen: PreviewSeen): string[] {
-  const out: string[] = [];
+  const out = seen.nets
+    .filter((net) => isForeign(seen, net))
+    .map((net) => `--net ${net} has no address family of the subnet: left out`);
   for (const [flag, list] of [
     ["--avoid", seen.avoid],
     ["--net", seen.nets],
