@@ -54,6 +54,13 @@ describe.if(able)("Netns", () => {
     expect(home.link("only-there")).toBeUndefined();
   });
 
+  test("a Kernel that was closed refuses with EBADF, and closes twice without harm", () => {
+    using space = scratch("closed");
+    const kernel = space.netns.open();
+    for (const _ of [1, 2]) kernel.close();
+    expect(codeFrom(() => kernel.links())).toBe("EBADF");
+  });
+
   test("a namespace whose file is gone can still be entered through its Netns", () => {
     using space = scratch("gone");
     deleteNetns(space.netns.path);

@@ -99,7 +99,7 @@ class Rtnetlink implements Kernel {
 
   constructor(fd: number) {
     this.#fd = fd;
-    this.#conn = new Conn(exchangeOver(fd));
+    this.#conn = new Conn(exchangeOver(() => this.#fd));
   }
 
   links(): Link[] {
@@ -253,9 +253,11 @@ class Rtnetlink implements Kernel {
 const GONE = ["ESRCH", "ENOENT", "ENODEV"];
 const DEAD_ENDS = [RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT];
 
-function exchangeOver(fd: number): Exchange {
+/** Asks for the descriptor each time: a closed Kernel answers EBADF and never writes to who got its number next. */
+function exchangeOver(descriptor: () => number): Exchange {
   const buffer = new Uint8Array(BUFFER);
   return (request, take) => {
+    const fd = descriptor();
     send(fd, request);
     while (!take(buffer.subarray(0, recv(fd, buffer))));
   };

@@ -2,7 +2,6 @@ import { Failure } from "../errors.ts";
 import {
   attribute,
   bareText,
-  concat,
   NLA_F_NESTED,
   nest,
   readAttributeList,
@@ -12,11 +11,10 @@ import {
   readU32,
   readU64,
   text,
-  u8,
-  u16,
   u32,
   writeU32,
 } from "./attribute.ts";
+import { linkInfo, readLinkInfo } from "./linkinfo.ts";
 import {
   type Message,
   NLM_F_APPEND,
@@ -52,25 +50,12 @@ const IFLA_LINK_NETNSID = 37;
 const IFLA_PROP_LIST = 52;
 const IFLA_ALT_IFNAME = 53;
 const IFLA_PERM_ADDRESS = 54;
-const IFLA_INFO_KIND = 1;
-const IFLA_INFO_DATA = 2;
-const IFLA_IPVLAN_MODE = 1;
-const IFLA_IPVLAN_FLAGS = 2;
-const IFLA_MACVLAN_MODE = 1;
-const IFLA_VLAN_ID = 1;
-const IFLA_VLAN_PROTOCOL = 5;
-const IFLA_BOND_MODE = 1;
-const IFLA_BOND_MIIMON = 3;
-const VETH_INFO_PEER = 1;
 /** Without it each link brings some 370 bytes of inet6 counters; STATS64 stays. */
 const RTEXT_FILTER_SKIP_STATS = 8;
 /** IFNAMSIZ − 1: a longer name can only be an altname. */
 const NAME_MAX = 15;
 const HEADER = 16;
 const HEX = "0123456789abcdef";
-
-const ipvlanModes = ["l2", "l3", "l3s"] as const;
-const macvlanModes = { private: 1, vepa: 2, bridge: 4, passthru: 8, source: 16 } as const;
 
 /** Asks to create a link, all in one message: name, lower link, namespace, MAC, MTU, IFF_UP. */
 export function addLinkRequest(name: string, link: NewLink, options: NewLinkOptions = {}): Request {
@@ -80,7 +65,7 @@ export function addLinkRequest(name: string, link: NewLink, options: NewLinkOpti
   if (options.netnsFd !== undefined) body.push(u32(IFLA_NET_NS_FD, options.netnsFd));
   if ("parent" in link) body.push(u32(IFLA_LINK, link.parent));
   body.push(text(IFLA_IFNAME, name));
-  body.push(nest(IFLA_LINKINFO, [bareText(IFLA_INFO_KIND, link.kind), ...infoData(link)]));
+  body.push(nest(IFLA_LINKINFO, linkInfo(link)));
   return { type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, body };
 }
 
@@ -169,7 +154,7 @@ export function readLink(message: Message): Link | undefined {
     stats: readStats(attributes.get(IFLA_STATS64)),
   };
   const info = attributes.get(IFLA_LINKINFO);
-  if (info) readInfo(info, link);
+  if (info) readLinkInfo(info, link);
   return link;
 }
 
@@ -185,69 +170,6 @@ function ifinfomsg(index: number, up?: boolean): Uint8Array {
 
 function nameAttribute(name: string): Uint8Array {
   return text(name.length > NAME_MAX ? IFLA_ALT_IFNAME : IFLA_IFNAME, name);
-}
-
-function infoData(link: NewLink): Uint8Array[] {
-  switch (link.kind) {
-    case "ipvlan": {
-      // Without a mode the kernel takes l3, and switches every ipvlan on the master to it.
-      const mode = u16(IFLA_IPVLAN_MODE, ipvlanModes.indexOf(link.mode));
-      return [nest(IFLA_INFO_DATA, [mode, u16(IFLA_IPVLAN_FLAGS, 0)])];
-    }
-    case "macvlan":
-      return [nest(IFLA_INFO_DATA, [u32(IFLA_MACVLAN_MODE, macvlanModes[link.mode])])];
-    case "vlan":
-      return [nest(IFLA_INFO_DATA, [u16(IFLA_VLAN_ID, link.id)])];
-    case "veth": {
-      const { name, netnsFd } = link.peer;
-      const peer = [ifinfomsg(0)];
-      if (netnsFd !== undefined) peer.push(u32(IFLA_NET_NS_FD, netnsFd));
-      peer.push(text(IFLA_IFNAME, name));
-      return [nest(IFLA_INFO_DATA, [attribute(VETH_INFO_PEER, concat(peer))])];
-    }
-    case "bond": {
-      const data: Uint8Array[] = [];
-      if (link.mode !== undefined) data.push(u8(IFLA_BOND_MODE, link.mode));
-      if (link.miimon !== undefined) data.push(u32(IFLA_BOND_MIIMON, link.miimon));
-      return data.length > 0 ? [nest(IFLA_INFO_DATA, data)] : [];
-    }
-    case "bridge":
-    case "dummy":
-      return [];
-  }
-}
-
-function readInfo(payload: Uint8Array, link: Link): void {
-  const info = readAttributes(payload);
-  link.kind = readText(info.get(IFLA_INFO_KIND));
-  const bytes = info.get(IFLA_INFO_DATA);
-  if (!bytes) return;
-  if (link.kind === "ipvlan") {
-    const data = readAttributes(bytes);
-    const mode = data.get(IFLA_IPVLAN_MODE);
-    const flags = data.get(IFLA_IPVLAN_FLAGS);
-    const known = mode && ipvlanModes[readU16(mode)];
-    if (known) link.ipvlan = { mode: known, flags: flags ? readU16(flags) : 0 };
-  } else if (link.kind === "macvlan") {
-    const mode = readAttributes(bytes).get(IFLA_MACVLAN_MODE);
-    if (mode) link.macvlan = { mode: macvlanModeText(readU32(mode)) };
-  } else if (link.kind === "vlan") {
-    const data = readAttributes(bytes);
-    const id = data.get(IFLA_VLAN_ID);
-    // In network order: 0x8100 or 0x88a8.
-    const protocol = data.get(IFLA_VLAN_PROTOCOL);
-    if (id) {
-      link.vlan = {
-        id: readU16(id),
-        protocol: protocol ? ((protocol[0] ?? 0) << 8) | (protocol[1] ?? 0) : 0x8100,
-      };
-    }
-  }
-}
-
-function macvlanModeText(mode: number): string {
-  for (const [name, value] of Object.entries(macvlanModes)) if (value === mode) return name;
-  return String(mode);
 }
 
 function readAltnames(payload: Uint8Array | undefined): string[] {
