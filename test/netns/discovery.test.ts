@@ -197,3 +197,38 @@ describe.skipIf(!kernelHas("veth"))("NicRates in a namespace", () => {
     expect(rates.rates.get("eth1")?.txBps).toBe(Math.round((grown * 8) / 60));
   });
 });
+
+describe.skipIf(!(kernelHas("vlan") && kernelHas("bond")))(
+  "createDiscovery with stacked links",
+  () => {
+    test("counts a bond of NICs and a VLAN on it, never its slaves, and keeps both when a slave leaves", async () => {
+      await running("disc-bond", async ({ host, sysRoot, discovery }) => {
+        const { kernel } = host;
+        kernel.addLink("bond0", { kind: "bond" });
+        const bond = kernel.link("bond0")?.index ?? 0;
+        for (const slot of [1, 2]) {
+          addPciDevice(sysRoot, device(`eth${slot}`, slot));
+          const slave = plug(host, `eth${slot}`, undefined);
+          kernel.setLink(slave, { up: false });
+          kernel.setLink(slave, { master: bond });
+        }
+        kernel.setLink(bond, { up: true });
+        kernel.addAddress(bond, "10.0.1.1/24");
+        kernel.addLink("bond0.7", { kind: "vlan", parent: bond, id: 7 }, { up: true });
+        kernel.addAddress(kernel.link("bond0.7")?.index ?? 0, "10.0.7.1/24");
+        const found = await until(discovery, (now) => names(now).includes("bond0.7"));
+        expect(found.rows).toEqual([
+          { interfaceName: "bond0", netAddress: "10.0.1.0/24", hostIP: "10.0.1.1" },
+          { interfaceName: "bond0.7", netAddress: "10.0.7.0/24", hostIP: "10.0.7.1" },
+        ]);
+        const eth2 = kernel.link("eth2")?.index ?? 0;
+        kernel.setLink(eth2, { master: 0 });
+        expect(discovery.refresh().rows).toEqual(found.rows);
+        expect(discovery.current?.excluded).toContainEqual({
+          interfaceName: "eth2",
+          why: "LinkDown",
+        });
+      });
+    });
+  },
+);
