@@ -27,6 +27,8 @@ export async function run(args: string[], io: Io): Promise<number> {
     .help()
     .alias("help", "h")
     .completion("completion", "print a completion script for your shell")
+    // What stands behind `--` is somebody else's command line (lab exec).
+    .parserConfiguration({ "populate--": true })
     .wrap(100)
     .exitProcess(false)
     .fail((message, error, at) => {

@@ -7,21 +7,20 @@ import type { Kube } from "../kube/kube.ts";
 import { watchKernel } from "../linux/monitor.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
 import type { Log } from "../log.ts";
-import { databasePath, socketPath, tombstoneDir } from "../node/paths.ts";
+import { socketPath, tombstoneDir } from "../node/paths.ts";
 import { offeredRows } from "../plan/hostinterface.ts";
 import type { Sha256 } from "../plan/names.ts";
 import type { NodePaths } from "../settings.ts";
-import { Attachments } from "./attachments.ts";
-import { Collector, readBootId, releaseOldBoots } from "./collector.ts";
+import { Collector, readBootId } from "./collector.ts";
 import { allSynced, type Copies, createCopies, feedView } from "./copies.ts";
 import { CriSandboxes } from "./cri.ts";
 import { createDiscovery, type NicDiscovery } from "./discovery.ts";
+import { openNodeRecord } from "./noderecord.ts";
 import { NodeWork } from "./nodework.ts";
 import { publishPools } from "./publishpools.ts";
-import { replayTombstones } from "./replay.ts";
 import { serveNode } from "./server.ts";
-import { openStore, type Store } from "./store.ts";
-import { StoredView } from "./view.ts";
+import type { Store } from "./store.ts";
+import type { StoredView } from "./view.ts";
 
 export interface DaemonOptions {
   readonly kube: Kube;
@@ -45,14 +44,9 @@ const ownObject = "HostInterface";
 export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
   const { kube, node, paths, log } = options;
   const bootId = readBootId();
-  const store = openStore(databasePath(paths));
+  const { store, view, attachments } = openNodeRecord({ paths, node, bootId, now: Date.now, log });
   using kernel = openKernel();
   try {
-    const view = new StoredView(store, node);
-    const attachments = new Attachments({ store, view, log, now: Date.now, bootId });
-    releaseOldBoots(attachments, bootId, log);
-    replayTombstones(tombstoneDir(paths), attachments, log);
-
     const clock: Clock = systemClock;
     const discovery = createDiscovery({
       kernel,
