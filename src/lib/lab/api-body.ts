@@ -3,12 +3,14 @@ import { type ApiObject, isRecord, type Json, recordOf, textOf } from "./api-obj
 import { type ApiResource, apiVersionOf } from "./api-resource.ts";
 import { badRequest, unsupportedMediaType } from "./api-status.ts";
 
-/** Reads a request's body as JSON or YAML; an empty one is undefined. */
+/** Reads a request's body as JSON or YAML 1.1 (where `y` is true, as in the reference); an empty one is undefined. */
 export async function readBody(request: Request): Promise<unknown> {
   const text = await request.text();
   if (text.trim() === "") return undefined;
   try {
-    return typeOf(request).includes("yaml") ? parseYaml(text) : JSON.parse(text);
+    return typeOf(request).includes("yaml")
+      ? parseYaml(text, { version: "1.1" })
+      : JSON.parse(text);
   } catch (error) {
     throw badRequest(
       `error decoding request body: ${error instanceof Error ? error.message : error}`,

@@ -1,10 +1,11 @@
+import { crdFinalizer } from "./api-crd.ts";
 import {
   type DeleteOptions,
   deleteObject,
   foregroundFinalizer,
   orphanFinalizer,
 } from "./api-delete.ts";
-import { type ApiObject, type ApiOwner, listOf, recordOf } from "./api-object.ts";
+import { type ApiObject, type ApiOwner, listOf, recordOf, textOf } from "./api-object.ts";
 import { type ApiResource, storeKey } from "./api-resource.ts";
 import type { ApiContext } from "./api-write.ts";
 import { isFinished } from "./api-write.ts";
@@ -97,6 +98,21 @@ function finishDeletion(ctx: ApiContext, resource: ApiResource, object: ApiObjec
       dropFinalizer(ctx, resource, { object, finalizer: foregroundFinalizer });
   } else if (resource.group === "" && resource.plural === "namespaces")
     emptyNamespace(ctx, resource, object);
+  else if (finalizers.includes(crdFinalizer)) emptyCrd(ctx, resource, object);
+}
+
+/** Deletes a definition's objects, then lets go of it. */
+function emptyCrd(ctx: ApiContext, resource: ApiResource, crd: ApiObject): void {
+  const spec = recordOf(crd["spec"]);
+  const plural = textOf(recordOf(spec["names"])["plural"]);
+  const key = storeKey({ group: textOf(spec["group"]), plural });
+  const of = ctx.resources.ofKey(key);
+  const left = ctx.store.list(key);
+  if (of && left.length > 0) {
+    for (const object of left) if (!object.metadata.deletionTimestamp) remove(ctx, of, object);
+    return;
+  }
+  dropFinalizer(ctx, resource, { object: crd, finalizer: crdFinalizer });
 }
 
 function emptyNamespace(ctx: ApiContext, resource: ApiResource, object: ApiObject): void {

@@ -2,6 +2,8 @@ import { type ApiObject, isRecord, type Json, listOf, recordOf, textOf } from ".
 import type { ApiResource, ApiResources, Column } from "./api-resource.ts";
 import type { ApiStore } from "./api-store.ts";
 
+/** Keeps a deleted definition until its objects are gone. */
+export const crdFinalizer = "customresourcecleanup.apiextensions.k8s.io";
 export const crdKey = "apiextensions.k8s.io/customresourcedefinitions";
 
 /** Returns the resources that a CustomResourceDefinition serves, one for each version. */

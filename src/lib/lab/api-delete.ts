@@ -1,6 +1,7 @@
-import { checkPreconditions } from "./api-meta.ts";
+import { crdFinalizer, crdKey } from "./api-crd.ts";
 import { type ApiObject, type Json, listOf, recordOf, textOf } from "./api-object.ts";
-import { apiVersionOf, storeKey } from "./api-resource.ts";
+import { type ApiResource, apiVersionOf, storeKey } from "./api-resource.ts";
+import { conflict } from "./api-status.ts";
 import type { Target } from "./api-target.ts";
 import { type ApiContext, getObject, isFinished, timeText } from "./api-write.ts";
 
@@ -16,20 +17,21 @@ export interface DeleteOptions {
   readonly dryRun: boolean;
 }
 
-/** Reads DeleteOptions from the body of a DELETE, with the query's values beside it. */
+/** Reads DeleteOptions from the body of a DELETE; without one the query says them. */
 export function deleteOptionsOf(
   body: unknown,
   query: { propagationPolicy: string; gracePeriodSeconds: string; dryRun: boolean },
 ): DeleteOptions {
-  const given = recordOf(body);
+  const given: Json =
+    body === undefined ? { ...query, dryRun: query.dryRun ? ["All"] : [] } : recordOf(body);
   const preconditions = recordOf(given["preconditions"]);
-  const grace = given["gracePeriodSeconds"] ?? (query.gracePeriodSeconds || undefined);
+  const grace = given["gracePeriodSeconds"];
   return {
     uid: textOf(preconditions["uid"]),
     resourceVersion: textOf(preconditions["resourceVersion"]),
-    propagationPolicy: textOf(given["propagationPolicy"]) || query.propagationPolicy,
-    gracePeriodSeconds: grace === undefined ? undefined : Number(grace),
-    dryRun: query.dryRun || listOf(given["dryRun"]).includes("All"),
+    propagationPolicy: textOf(given["propagationPolicy"]),
+    gracePeriodSeconds: grace === undefined || grace === "" ? undefined : Number(grace),
+    dryRun: listOf(given["dryRun"]).includes("All"),
   };
 }
 
@@ -44,12 +46,15 @@ export function deleteObject(
 ): { object: ApiObject; gone: boolean } {
   const { resource } = target;
   const current = getObject(ctx, target);
-  checkPreconditions(resource, current, options);
+  checkDeletePreconditions(resource, current, options);
   const marked = mark(current, {
     now: timeText(ctx.now()),
     graceSeconds: graceOf(target, current, options.gracePeriodSeconds),
-    finalizers: finalizersFor(current, options.propagationPolicy),
-    counts: resource.hasGeneration,
+    finalizers: [
+      ...finalizersFor(current, options.propagationPolicy),
+      ...(storeKey(resource) === crdKey && !isMarked(current) ? [crdFinalizer] : []),
+    ],
+    counts: resource.hasGeneration && storeKey(resource) !== crdKey,
   });
   const held = isNamespace(target) && listOf(recordOf(current["spec"])["finalizers"]).length > 0;
   const object = held ? terminating(marked) : marked;
@@ -59,6 +64,34 @@ export function deleteObject(
   if (gone) return { object: ctx.store.remove(key, unmarked(current, object)), gone };
   if (object === current) return { object, gone };
   return { object: { ...ctx.store.put(key, object), apiVersion: apiVersionOf(resource) }, gone };
+}
+
+function isMarked(object: ApiObject): boolean {
+  return object.metadata.deletionTimestamp !== undefined;
+}
+
+function checkDeletePreconditions(
+  resource: ApiResource,
+  current: ApiObject,
+  wanted: DeleteOptions,
+): void {
+  const { name = "", uid, resourceVersion } = current.metadata;
+  const refuse = (what: string, text: string) =>
+    conflict(
+      { ...resource, plural: resource.kind },
+      name,
+      `the ${what} in the precondition ${text}`,
+    );
+  if (wanted.uid && wanted.uid !== uid)
+    throw refuse(
+      "UID",
+      `(${wanted.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
+    );
+  if (wanted.resourceVersion && wanted.resourceVersion !== resourceVersion)
+    throw refuse(
+      "ResourceVersion",
+      `(${wanted.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
+    );
 }
 
 function isNamespace({ resource }: Target): boolean {

@@ -1,10 +1,12 @@
 import { applied, checkApplied, firstApplied } from "./api-apply.ts";
 import { objectOf } from "./api-body.ts";
+import { trackingSchema } from "./api-managed.ts";
 import type { ApiObject } from "./api-object.ts";
 import { jsonPatch, mergePatch, PatchFault } from "./api-patch.ts";
 import { prune } from "./api-prune.ts";
 import { type ApiResource, apiVersionOf, storeKey } from "./api-resource.ts";
-import { ApiError, conflict, internal, unsupportedMediaType } from "./api-status.ts";
+import { ApiError, badRequest, conflict, internal, unsupportedMediaType } from "./api-status.ts";
+import { strategicMerge } from "./api-strategic.ts";
 import type { Params, Target } from "./api-target.ts";
 import { type ApiContext, createObject, updateObject, type WriteOptions } from "./api-write.ts";
 
@@ -39,6 +41,10 @@ function apply(
   const { fieldManager, force } = patch.params;
   const by = { manager: fieldManager, force, time: options.time };
   checkApplied(config, by);
+  if (config.metadata.name !== name)
+    throw badRequest(
+      `the name of the object (${config.metadata.name}) does not match the name on the URL (${name})`,
+    );
   checkDeclared(resource, config);
   const tracked = { ...options, isPatch: true, tracked: true };
   if (ctx.store.get(storeKey(resource), name, namespace) || target.subresource !== undefined) {
@@ -79,9 +85,19 @@ function patched(resource: ApiResource, current: ApiObject, patch: PatchRequest)
           details: {},
         });
       }
+    case "application/strategic-merge-patch+json":
+      if (!resource.custom)
+        return objectOf(strategicMerge(trackingSchema(resource), current, patch.body), resource);
+      throw unsupported(resource);
     default:
-      throw unsupportedMediaType(
-        `the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml`,
-      );
+      throw unsupported(resource);
   }
+}
+
+function unsupported(resource: ApiResource): ApiError {
+  const types = ["json-patch+json", "merge-patch+json"].map((type) => `application/${type}`);
+  if (!resource.custom) types.push("application/strategic-merge-patch+json");
+  return unsupportedMediaType(
+    `the body of the request was in an unknown format - accepted media types include: ${types.join(", ")}, application/apply-patch+yaml`,
+  );
 }
