@@ -69,6 +69,18 @@ demo: build ## three hosts, two NICs each, planned, routed, filled with pods, te
 bench: packages build ## compare with the reference plugins, on this machine, in one run
 	@$(BUN) test/bench/main.ts
 
+.PHONY: contract
+contract: node_modules/.installed ## the API contract: embedded server (KUBECONFIG=… for another)
+	$(BUN) test --only-failures test/contract
+
+.PHONY: test-cluster
+test-cluster: node_modules/.installed ## the API contract against a real kube-apiserver (builds it once, minutes)
+	$(BUN) test --only-failures test/cluster
+
+.PHONY: control-plane
+control-plane: node_modules/.installed ## run etcd, kube-apiserver and its controllers until Ctrl-C
+	$(BUN) test/cluster/run-control-plane.ts
+
 .PHONY: clean
 clean: ## remove what the build made
 	rm -rf dist coverage .uml-out

@@ -48,7 +48,8 @@ export function describeContract(title: string, start: () => Promise<Server>, ki
       server = await start();
       api = connect(server.kubeconfig);
       await installCrds(api, group);
-    }, 120_000);
+      // A first run builds the commands of a real control plane.
+    }, 1_800_000);
     afterAll(async () => {
       if (api) await removeCrds(api, group);
       await server?.stop();

@@ -90,10 +90,12 @@ export const watchCases: readonly Case[] = [
   {
     name: "watch with bookmarks and sendInitialEvents marks the end of the initial state",
     async run(c) {
-      await makeWidget(c, "a");
+      const made = await makeWidget(c, "a");
       const query =
-        "watch=true&resourceVersion=0&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan";
-      const w = await c.api.watch(`${c.widgets}?${query}`);
+        "watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan";
+      const w = await c.api.watch(
+        `${c.widgets}?${query}&resourceVersion=${made.metadata.resourceVersion}`,
+      );
       expect((await w.next())?.type).toBe("ADDED");
       const mark = await w.next();
       w.close();

@@ -1,0 +1,8 @@
+import { describeContract } from "../contract/contract-suite.ts";
+import { startControlPlane } from "./control-plane.ts";
+
+describeContract(
+  "a real kube-apiserver",
+  async () => ({ ...(await startControlPlane()), isReal: true, hasControllers: true }),
+  { isReal: true, hasControllers: true },
+);
