@@ -29,6 +29,7 @@ export interface CniCall {
   /** Path of the pod's namespace. */
   readonly netns?: string;
   readonly config: Record<string, unknown>;
+  /** Name in our folder of plugins, or a path; `multi-nic` when absent. */
   readonly program?: string;
   readonly path?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -88,24 +89,31 @@ async function runPlugin(
   at: { host: Scratch; folder: string; plugins: string },
 ): Promise<CniAnswer> {
   const { containerID = "c1", ifname = "net1", program = "multi-nic" } = call;
-  const child = Bun.spawn(["nsenter", `--net=${at.host.netns.path}`, join(at.plugins, program)], {
-    stdin: new TextEncoder().encode(JSON.stringify(call.config)),
-    stdout: "pipe",
-    stderr: "pipe",
-    env: {
-      PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-      CNI_COMMAND: call.command,
-      CNI_CONTAINERID: containerID,
-      CNI_IFNAME: ifname,
-      CNI_NETNS: call.netns ?? "",
-      CNI_PATH: call.path ?? `${at.plugins}:/usr/lib/cni`,
-      CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${containerID};K8S_POD_UID=uid-${containerID}`,
-      MULTINIC_RUN_DIR: join(at.folder, "run"),
-      MULTINIC_STATE_DIR: join(at.folder, "state"),
-      MULTINIC_WAIT_MS: "200",
-      ...call.env,
+  const child = Bun.spawn(
+    [
+      "nsenter",
+      `--net=${at.host.netns.path}`,
+      program.startsWith("/") ? program : join(at.plugins, program),
+    ],
+    {
+      stdin: new TextEncoder().encode(JSON.stringify(call.config)),
+      stdout: "pipe",
+      stderr: "pipe",
+      env: {
+        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+        CNI_COMMAND: call.command,
+        CNI_CONTAINERID: containerID,
+        CNI_IFNAME: ifname,
+        CNI_NETNS: call.netns ?? "",
+        CNI_PATH: call.path ?? `${at.plugins}:/usr/lib/cni`,
+        CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${containerID};K8S_POD_UID=uid-${containerID}`,
+        MULTINIC_RUN_DIR: join(at.folder, "run"),
+        MULTINIC_STATE_DIR: join(at.folder, "state"),
+        MULTINIC_WAIT_MS: "200",
+        ...call.env,
+      },
     },
-  });
+  );
   const [out, err, exitCode] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
