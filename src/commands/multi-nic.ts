@@ -1,4 +1,5 @@
 import { runCni } from "../lib/cni/program.ts";
+import { readStdin } from "../lib/cni/stdin.ts";
 import { environment } from "../lib/settings.ts";
 import type { Io } from "./verb.ts";
 import { version } from "./version.ts";
@@ -19,6 +20,6 @@ export function run(_args: string[], io: Io): Promise<number> {
         return multiNic(cniDeps(call.command, io));
       },
     },
-    { env: environment(), readStdin: () => Bun.stdin.text(), ...io },
+    { env: environment(), readStdin, ...io },
   );
 }
