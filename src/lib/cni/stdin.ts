@@ -8,17 +8,18 @@ const descriptor = 0;
  * only where the caller's pipe does not block.
  */
 export async function readStdin(): Promise<string> {
-  const chunks: Uint8Array[] = [];
+  const decoder = new TextDecoder();
   const buffer = new Uint8Array(65536);
+  let text = "";
   try {
     for (;;) {
       const length = readSync(descriptor, buffer);
       if (length === 0) break;
-      chunks.push(buffer.slice(0, length));
+      text += decoder.decode(buffer.subarray(0, length), { stream: true });
     }
   } catch (error) {
     if (codeOf(error) !== "EAGAIN") throw error;
-    chunks.push(await Bun.stdin.bytes());
+    text += decoder.decode(await Bun.stdin.bytes(), { stream: true });
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return text + decoder.decode();
 }

@@ -1,12 +1,4 @@
-import {
-  align,
-  concat,
-  readAttributes,
-  readText,
-  readU16,
-  readU32,
-  writeU32,
-} from "./attribute.ts";
+import { align, concat, readAttributes, readText, readU32 } from "./attribute.ts";
 
 /** One netlink message; `body` is a view into the datagram, valid until the next receive. */
 export interface Message {
@@ -56,24 +48,26 @@ const HEADER = 16;
 /** Writes one request with its nlmsghdr (linux/netlink.h): length, type, flags, sequence, port 0. */
 export function writeMessage(request: Request, seq: number): Uint8Array {
   const bytes = concat([new Uint8Array(HEADER), ...request.body]);
-  writeU32(bytes, 0, bytes.length);
-  writeU32(bytes, 4, request.type | ((request.flags | NLM_F_REQUEST) << 16));
-  writeU32(bytes, 8, seq);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length, true);
+  view.setUint32(4, request.type | ((request.flags | NLM_F_REQUEST) << 16), true);
+  view.setUint32(8, seq, true);
   return bytes;
 }
 
 /** Splits a datagram into its messages. A length that does not fit ends it: the rest was cut off (MSG_TRUNC). */
 export function readMessages(datagram: Uint8Array): Message[] {
   const messages: Message[] = [];
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
   let at = 0;
   while (at + HEADER <= datagram.length) {
-    const length = readU32(datagram, at);
+    const length = view.getUint32(at, true);
     if (length < HEADER || at + length > datagram.length) break;
     messages.push({
-      type: readU16(datagram, at + 4),
-      flags: readU16(datagram, at + 6),
-      seq: readU32(datagram, at + 8),
-      portid: readU32(datagram, at + 12),
+      type: view.getUint16(at + 4, true),
+      flags: view.getUint16(at + 6, true),
+      seq: view.getUint32(at + 8, true),
+      portid: view.getUint32(at + 12, true),
       body: datagram.subarray(at + HEADER, at + length),
     });
     at += align(length);
