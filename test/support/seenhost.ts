@@ -11,9 +11,6 @@ import {
   writeSysfs,
 } from "./machine.ts";
 
-const root = mkdtempSync(join(tmpdir(), "machines-"));
-process.on("exit", () => rmSync(root, { recursive: true, force: true }));
-
 /** Sees a machine through a sysfs tree of its own and through what rtnetlink would say of it. */
 export function see(machine: Machine): SeenHost {
   const key = JSON.stringify(machine);
@@ -25,17 +22,21 @@ export function see(machine: Machine): SeenHost {
 const seenBefore = new Map<string, SeenHost>();
 
 function look(machine: Machine): SeenHost {
-  const sysRoot = mkdtempSync(join(root, `${machine.name}-`));
-  writeSysfs(machine, sysRoot);
-  const links = machineLinks(machine);
-  const all = machine.pci.map((device) => device.address);
-  return {
-    links,
-    addresses: machineAddresses(machine),
-    mainRoutes: machineRoutes(machine),
-    devices: new Map(links.map((link) => [link.name, readDevice(sysRoot, link.name)])),
-    pciPresent: new Set(all.filter((address) => hasPciDevice(sysRoot, address))),
-  };
+  const sysRoot = mkdtempSync(join(tmpdir(), `${machine.name}-`));
+  try {
+    writeSysfs(machine, sysRoot);
+    const links = machineLinks(machine);
+    const all = machine.pci.map((device) => device.address);
+    return {
+      links,
+      addresses: machineAddresses(machine),
+      mainRoutes: machineRoutes(machine),
+      devices: new Map(links.map((link) => [link.name, readDevice(sysRoot, link.name)])),
+      pciPresent: new Set(all.filter((address) => hasPciDevice(sysRoot, address))),
+    };
+  } finally {
+    rmSync(sysRoot, { recursive: true });
+  }
 }
 
 const nobody: ReadonlySet<string> = new Set();
