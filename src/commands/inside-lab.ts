@@ -1,4 +1,4 @@
-import { explain, InvalidInput } from "../lib/errors.ts";
+import { InvalidInput } from "../lib/errors.ts";
 import { serveControl } from "../lib/lab/control.ts";
 import { demo } from "../lib/lab/demo.ts";
 import { defaultDir } from "../lib/lab/enclosure.ts";
@@ -22,7 +22,10 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
   });
   const { link, note } = await chooseLink(flags);
   const dir = typeof flags["dir"] === "string" ? flags["dir"] : defaultDir();
-  const lab = await Lab.start({ topology, dir, program: process.execPath, path: searchPath() });
+  const options = { topology, dir, program: process.execPath, path: searchPath() };
+  const lab = await Promise.race([Lab.start(options), aborted(stop.signal)]);
+  // As first process of its namespaces it takes along whatever has been started.
+  if (lab === "aborted") return 130;
   try {
     if (flags["what"] === "serve") {
       await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families }));
@@ -36,7 +39,8 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
     const ended = await Promise.race([shown.then(() => "shown" as const), aborted(stop.signal)]);
     if (ended === "shown") return 0;
     io.err("interrupted: taking the lab down");
-    shown.catch((error) => io.err(explain(error)));
+    // What it was doing fails now, because the lab goes away below it.
+    shown.catch(() => {});
     return 130;
   } finally {
     await lab.stop();
@@ -75,7 +79,8 @@ function readFamilies(text: string): (4 | 6)[] {
 }
 
 function aborted(signal: AbortSignal): Promise<"aborted"> {
-  return new Promise((resolve) =>
-    signal.addEventListener("abort", () => resolve("aborted"), { once: true }),
-  );
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve("aborted");
+    else signal.addEventListener("abort", () => resolve("aborted"), { once: true });
+  });
 }

@@ -95,8 +95,10 @@ export const labVerb: Verb = {
     },
     {
       command: "daemon <act>",
-      describe: "stop, kill or start a host's nicd, or restart the operator",
-      positionals: { act: { choices: ["stop", "kill", "start", "restart-operator"] } },
+      describe: "stop, kill or start a host's nicd, restart the operator, take the API server away",
+      positionals: {
+        act: { choices: ["stop", "kill", "start", "restart-operator", "stop-api", "start-api"] },
+      },
       flags: { host: { type: "string", default: "host1" }, dir },
       run: async (flags, io) => (await import("./run-lab.ts")).daemon(flags, io),
     },

@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Subprocess } from "bun";
 import { Failure } from "../lib/errors.ts";
 import { askLab, type LabRequests, type PodRow } from "../lib/lab/control.ts";
 import { checkMachine, defaultDir, enclosed, machineState } from "../lib/lab/enclosure.ts";
 import { eventually } from "../lib/lab/eventually.ts";
+import { isLabFolder, lastWords, removeFolder, takeFolder } from "../lib/lab/folder.ts";
 import { columns } from "../lib/lab/show.ts";
 import type { Flags, Io } from "./verb.ts";
 
@@ -12,31 +14,30 @@ const shapeFlags = ["hosts", "nics", "kinds", "families", "plugin", "mode", "sec
 /** Shows the whole path in a lab of its own and proves that the machine is as it was. */
 export async function runDemo(flags: Flags, io: Io): Promise<number> {
   checkMachine();
-  const dir = join(dirOf(flags), `demo-${process.pid}`);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const dir = typeof flags["dir"] === "string" ? flags["dir"] : `${defaultDir()}-${process.pid}`;
+  if (alive(dir))
+    throw new Failure(`A lab is up already in ${dir}: name another folder with --dir`);
+  takeFolder(dir);
   const before = await machineState();
   const child = Bun.spawn(
     enclosed([process.execPath, "lab", "inside", "demo", ...pass(flags), "--dir", dir]),
-    {
-      stdin: "ignore",
-      stdout: "inherit",
-      stderr: "inherit",
-    },
+    { stdin: "ignore", stdout: "inherit", stderr: "inherit" },
   );
-  // The terminal sends Ctrl-C to the lab as well: it cleans up, we only wait. A TERM reaches us alone.
-  process.on("SIGINT", () => {});
-  process.once("SIGTERM", () => child.kill("SIGTERM"));
+  let interrupted = false;
+  onSignals(() => {
+    interrupted = true;
+    tellFirstProcess(child);
+  });
   const code = await child.exited;
+  if (code !== 0 && !interrupted) for (const line of lastWords(dir)) io.err(line);
+  removeFolder(dir);
   const after = await machineState();
   const left = after.filter((item) => !before.includes(item));
-  if (existsSync(dir)) {
-    if (code === 0) left.push(`folder ${dir}`);
-    else io.err(`The lab's logs are in ${dir}`);
-  } else rmSync(dirOf(flags), { recursive: true, force: true });
   if (left.length > 0) {
     io.err(`The lab left behind: ${left.join(", ")}`);
     return 1;
   }
+  if (interrupted) return 130;
   if (code === 0) {
     io.out(
       "   0 processes, links, namespaces and files left on this machine: the lab's first process has ended,",
@@ -52,8 +53,7 @@ export async function up(flags: Flags, io: Io): Promise<number> {
   const dir = dirOf(flags);
   if (alive(dir))
     throw new Failure(`A lab is up already in ${dir}: take it down with \`multinic lab down\``);
-  rmSync(dir, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  takeFolder(dir);
   const log = openSync(join(dir, "lab.log"), "a", 0o600);
   const child = Bun.spawn(
     [
@@ -64,12 +64,31 @@ export async function up(flags: Flags, io: Io): Promise<number> {
   );
   child.unref();
   writeFileSync(join(dir, "pid"), String(child.pid), { mode: 0o600 });
-  await eventually("the lab", async () => {
-    const text = readFileSync(join(dir, "lab.log"), "utf8");
-    if (text.split("\n").includes("ready")) return { value: true };
-    if (child.exitCode !== null) throw new Failure("The lab ended", { cause: text.trim() });
-    return { not: text.trim() };
+  let interrupted = false;
+  onSignals(() => {
+    interrupted = true;
   });
+  try {
+    await eventually(
+      "the lab",
+      async () => {
+        const text = readFileSync(join(dir, "lab.log"), "utf8");
+        if (text.split("\n").includes("ready") || interrupted) return { value: true };
+        if (child.exitCode !== null) return { value: false };
+        return { not: text.trim() };
+      },
+      60_000,
+    ).then((started) => {
+      if (interrupted) throw new Failure("Interrupted: the lab is gone again");
+      if (!started) throw new Failure("The lab ended");
+    });
+  } catch (error) {
+    child.kill("SIGKILL");
+    await child.exited;
+    if (!interrupted) for (const line of lastWords(dir)) io.err(line);
+    removeFolder(dir);
+    throw error;
+  }
   io.out(`The lab is up in ${dir}. Next: multinic lab pod add pod-1 --host host1`);
   return 0;
 }
@@ -79,8 +98,9 @@ export async function down(flags: Flags, io: Io): Promise<number> {
   const dir = dirOf(flags);
   const pid = alive(dir);
   if (pid === undefined) {
-    rmSync(dir, { recursive: true, force: true });
-    io.out("No lab was up.");
+    const left = isLabFolder(dir);
+    removeFolder(dir);
+    io.out(left ? `No lab was up; removed what one had left in ${dir}.` : "No lab was up.");
     return 0;
   }
   // unshare(1) does not pass signals on: its child, the lab's first process, is told by itself.
@@ -88,9 +108,22 @@ export async function down(flags: Flags, io: Io): Promise<number> {
   await eventually("the lab to end", async () =>
     alive(dir) === undefined ? { value: true } : { not: "still there" },
   );
-  rmSync(dir, { recursive: true, force: true });
+  removeFolder(dir);
   io.out("The lab is down.");
   return 0;
+}
+
+/** Ctrl-C in a terminal reaches the lab as well; every other way reaches us alone. */
+function onSignals(act: () => void): void {
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, act);
+}
+
+/** Asks the lab's first process to end; while there is none yet, ends unshare(1), which takes along what it has made. */
+function tellFirstProcess(child: Subprocess): void {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const inside = childrenOf(child.pid);
+  if (inside.length === 0) child.kill("SIGKILL");
+  for (const pid of inside) process.kill(pid, "SIGTERM");
 }
 
 export async function podAdd(flags: Flags, io: Io): Promise<number> {

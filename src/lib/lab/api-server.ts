@@ -42,6 +42,9 @@ export interface ApiServer {
   compact(): void;
   /** Drops every connection and listens again on the same port with the same objects. */
   restart(): Promise<void>;
+  /** Drops every connection and refuses new ones until `resume`; the objects stay. */
+  pause(): Promise<void>;
+  resume(): void;
   stop(): Promise<void>;
 }
 
@@ -89,6 +92,15 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     return token;
   };
   const adminToken = tokenFor("admin");
+  const pause = async () => {
+    stopping.abort();
+    await server.stop(true);
+  };
+  const resume = () => {
+    if (!stopping.signal.aborted) return;
+    stopping = new AbortController();
+    server = listen(port ?? 0);
+  };
   return {
     url,
     caPem: ca.certPem,
@@ -97,11 +109,11 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     tokenFor,
     compact: () => store.compact(),
     restart: async () => {
-      stopping.abort();
-      await server.stop(true);
-      stopping = new AbortController();
-      server = listen(port ?? 0);
+      await pause();
+      resume();
     },
+    pause,
+    resume,
     stop: async () => {
       stopping.abort();
       stopCollecting();

@@ -23,12 +23,13 @@ export interface LabRequests {
     request: { network: string; seconds: number; from?: string; to?: string };
     answer: { outcomes: readonly PairOutcome[]; table: string; connected: boolean };
   };
-  /** Stops, kills or starts a daemon, as a node's crash or an upgrade would. */
+  /** Stops, kills or starts a daemon, as a node's crash or an upgrade would; takes the API server away and brings it back. */
   daemon: {
-    request: { host: string; act: "stop" | "kill" | "start" | "restart-operator" };
+    request: { host: string; act: DaemonAct };
     answer: Record<string, never>;
   };
 }
+export type DaemonAct = "stop" | "kill" | "start" | "restart-operator" | "stop-api" | "start-api";
 export type LabVerb = keyof LabRequests;
 
 export interface PodRow {
@@ -164,7 +165,19 @@ async function check(lab: Lab, request: LabRequests["concheck"]["request"]) {
 }
 
 async function daemon(lab: Lab, request: LabRequests["daemon"]["request"]): Promise<void> {
-  if (request.act === "start") await lab.daemons.startNicd(request.host);
-  else if (request.act === "restart-operator") await lab.daemons.restartOperator();
-  else await lab.daemons.stopNicd(request.host, request.act === "kill" ? "SIGKILL" : "SIGTERM");
+  const { host, act } = request;
+  switch (act) {
+    case "start":
+      return lab.daemons.startNicd(host);
+    case "stop":
+      return lab.daemons.stopNicd(host, "SIGTERM");
+    case "kill":
+      return lab.daemons.stopNicd(host, "SIGKILL");
+    case "restart-operator":
+      return lab.daemons.restartOperator();
+    case "stop-api":
+      return lab.pauseApi();
+    case "start-api":
+      return lab.resumeApi();
+  }
 }

@@ -1,4 +1,5 @@
 import type { Subprocess } from "bun";
+import { Failure } from "../errors.ts";
 import type { Kube, PodObject } from "../kube/kube.ts";
 import { eventually } from "./eventually.ts";
 import type { RunningHost } from "./hosts.ts";
@@ -51,17 +52,19 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
       "--health-port",
       String(healthPort),
     ];
-    nicds.set(
-      name,
-      host.spawn("nicd", command, {
-        MULTINIC_SYS_ROOT: host.sysRoot,
-        MULTINIC_IPROUTE2_DIR: "/etc/iproute2",
-      }),
-    );
-    await eventually(`nicd of ${name}`, async () => {
+    const child = host.spawn("nicd", command, {
+      MULTINIC_SYS_ROOT: host.sysRoot,
+      MULTINIC_IPROUTE2_DIR: "/etc/iproute2",
+    });
+    nicds.set(name, child);
+    const ended = child.exited.then((code) => {
+      throw new Failure(`nicd of ${name} ended with ${child.signalCode ?? `exit ${code}`}`);
+    });
+    const ready = eventually(`nicd of ${name}`, async () => {
       const answer = await fetch(`http://${address}:${healthPort}/readyz`);
       return answer.ok ? { value: true } : { not: await answer.text() };
     });
+    await Promise.race([ready, ended]);
     await reportReady(kube, name, "True");
   };
   await Promise.all(

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../errors.ts";
 import { connectKube } from "../kube/connect.ts";
@@ -14,7 +14,7 @@ import type { LabTopology } from "./topology.ts";
 
 export interface LabOptions {
   readonly topology: LabTopology;
-  /** Folder of this lab: kubeconfig, logs, sysfs trees. Made here, removed at the end. */
+  /** Folder of this lab: kubeconfig, logs, sysfs trees. Who starts the lab makes and removes it. */
   readonly dir: string;
   /** Path of the multinic binary that plays operator, nicd and CNI plugins. */
   readonly program: string;
@@ -55,7 +55,6 @@ export class Lab {
       });
     }
     const { topology, dir } = options;
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
     await must(["mount", "-t", "tmpfs", "tmpfs", "/run"]);
     mkdirSync("/run/netns");
     await buildFabric(topology);
@@ -117,13 +116,21 @@ export class Lab {
     });
   }
 
+  /** Takes the API server away, as an outage does; its objects stay. */
+  pauseApi(): Promise<void> {
+    return this.#api.pause();
+  }
+
+  resumeApi(): void {
+    this.#api.resume();
+  }
+
   /** Takes pods down through DEL, then daemons, hosts and API server. */
   async stop(): Promise<void> {
     for (const pod of [...this.pods.values()]) await this.removePod(pod.namespace, pod.name);
     await this.daemons.stop();
     await Promise.all(this.hosts.map((host) => host.stop()));
     await this.#api.stop();
-    rmSync(this.options.dir, { recursive: true, force: true });
   }
 }
 
