@@ -21,6 +21,8 @@ export interface Case {
   readonly realOnly?: "cel" | "admission" | "rbac";
   /** Needs somebody to collect owners' dependents and empty namespaces (kube-controller-manager). */
   readonly needsControllers?: true;
+  /** Needs a store that reports the progress of its watches. */
+  readonly needsWatchProgress?: true;
   run(contract: Contract): Promise<void>;
 }
 

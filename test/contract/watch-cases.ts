@@ -89,6 +89,7 @@ export const watchCases: readonly Case[] = [
   },
   {
     name: "watch with bookmarks and sendInitialEvents marks the end of the initial state",
+    needsWatchProgress: true,
     async run(c) {
       const made = await makeWidget(c, "a");
       const query =
