@@ -5,9 +5,15 @@ import { join } from "node:path";
 
 const root = join(import.meta.dir, "../..");
 /** The live tests that the guest runs; there nothing may be skipped. */
-const files = ["kernel", "kernel-kinds", "netns", "monitor", "routes", "discovery"].map(
-  (name) => `test/netns/${name}.test.ts`,
-);
+const files = [
+  "kernel",
+  "kernel-kinds",
+  "netns",
+  "monitor",
+  "routes",
+  "discovery",
+  "cni-ipvlan",
+].map((name) => `test/netns/${name}.test.ts`);
 
 interface Case {
   readonly name: string;
