@@ -53,6 +53,7 @@ function depsOf(host: Scratch, state: World): RoutesDeps {
       release: (network) => state.recorded.delete(network),
     },
     attachedNetworks: () => state.attached,
+    inUse: () => true,
     iproute2Dir: etc,
     log: silentLog,
   };

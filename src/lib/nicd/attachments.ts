@@ -11,6 +11,7 @@ import {
   type GcReply,
   type GcRequest,
 } from "../node/contract.ts";
+import { linkTypes } from "../plan/hostnics.ts";
 import { type Selection, selectNics } from "../plan/selection.ts";
 import { Addressing } from "./addressing.ts";
 import type { AttachmentRecord } from "./attachmentrecord.ts";
@@ -186,6 +187,7 @@ export class Attachments {
       });
     }
     const spec = view.network(request.network);
+    const unlinkable = linkTypes.has(request.ref.pluginType) ? view.unlinkable?.() : undefined;
     return selectNics({
       network: request.network,
       masterNets: request.ref.masterNets,
@@ -195,7 +197,7 @@ export class Attachments {
       mode: request.ref.mode,
       request: request.request,
       deviceIDs: request.deviceIDs,
-      nics,
+      nics: nics.filter((nic) => unlinkable?.has(nic.interfaceName) !== true),
       classIds: request.request.class ? view.deviceClass(request.request.class)?.ids : undefined,
       parentOf: (pci) => view.parentOf(pci),
       uses: this.#uses.list(),

@@ -134,7 +134,15 @@ function offerNics(
   const kept = store.objects(ownObject).find(({ name }) => name === node);
   let own: HostInterface | undefined = kept ? JSON.parse(kept.json) : undefined;
   const offer = () => {
-    if (discovery.current) view.setNics(offeredRows(discovery.current.rows, own));
+    const found = discovery.current;
+    if (!found) return;
+    const unlinkable = found.interfaces.flatMap((nic) =>
+      nic.reason === "IPoIB" ? [nic.interfaceName] : [],
+    );
+    view.setNics(offeredRows(found.rows, own), {
+      parents: discovery.parents,
+      unlinkable: new Set(unlinkable),
+    });
   };
   const stops = [
     discovery.onChange(offer),

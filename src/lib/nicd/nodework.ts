@@ -62,6 +62,7 @@ export class NodeWork {
       kernel,
       tables: store.tables,
       attachedNetworks: () => new Set(attachments.list().map((record) => record.network)),
+      inUse: (network, podCIDR) => attachments.allocationsOf(network, podCIDR).length > 0,
       iproute2Dir: paths.iproute2Dir,
       log,
     };
@@ -70,7 +71,7 @@ export class NodeWork {
       // The last attachment of a NIC that has left may let it go; a network's last one lets its routes go.
       attachments.onChange(() => {
         this.#ask("routes");
-        discovery.refresh();
+        discovery.poke();
       }),
     ];
     signal.addEventListener(

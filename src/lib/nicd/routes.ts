@@ -27,6 +27,8 @@ export interface RoutesDeps {
   };
   /** Networks with attachments on this host. */
   attachedNetworks(): ReadonlySet<string>;
+  /** Tells whether an attachment here holds an address of a network's podCIDR. */
+  inUse(network: string, podCIDR: string): boolean;
   /** The host's iproute2 folder; "" = not given to us. */
   readonly iproute2Dir: string;
   readonly log: Log;
@@ -107,6 +109,7 @@ async function bring(
     failures,
     before: to.before,
     attached: to.attached,
+    inUse: deps.inUse,
   });
   const failed = failures.size > 0 || networks.some((network) => network.failures.length > 0);
   if (plan.steps.length > 0) {

@@ -17,6 +17,8 @@ export interface NodePool extends IPPoolSpec {
 export interface NodeView {
   /** Rows of `HostInterface.spec.interfaces`; a NIC of two families has two. Undefined until discovery has looked. */
   nics(): readonly HostInterfaceRow[] | undefined;
+  /** Names of NICs that carry no links of their own (IPoIB): only plugins that move the NIC itself may have them. */
+  unlinkable?(): ReadonlySet<string>;
   /** Returns the PCI address of the physical function that a virtual one belongs to. */
   parentOf(pciAddress: string): string | undefined;
   /** Pools of one network on this node. */
@@ -42,6 +44,7 @@ export class StoredView implements NodeView {
   readonly #classes = new Map<string, DeviceClass["spec"]>();
   #nics: readonly HostInterfaceRow[] | undefined;
   #parents: ReadonlyMap<string, string> = new Map();
+  #unlinkable: ReadonlySet<string> = new Set();
 
   /** Starts with what the store saw last. `node` chooses the pools: those whose `spec.hostName` it is. */
   constructor(store: Store, node: string) {
@@ -54,6 +57,10 @@ export class StoredView implements NodeView {
 
   nics(): readonly HostInterfaceRow[] | undefined {
     return this.#nics;
+  }
+
+  unlinkable(): ReadonlySet<string> {
+    return this.#unlinkable;
   }
 
   parentOf(pciAddress: string): string | undefined {
@@ -75,10 +82,11 @@ export class StoredView implements NodeView {
   /** Takes what discovery saw; `parents` maps virtual functions to physical ones by PCI address. */
   setNics(
     nics: readonly HostInterfaceRow[],
-    parents: ReadonlyMap<string, string> = new Map(),
+    of: { parents?: ReadonlyMap<string, string>; unlinkable?: ReadonlySet<string> } = {},
   ): void {
     this.#nics = nics;
-    this.#parents = parents;
+    this.#parents = of.parents ?? new Map();
+    this.#unlinkable = of.unlinkable ?? new Set();
   }
 
   /** Takes one object as the watch saw it and remembers it; a pool of another node, or one that is going, is forgotten. */

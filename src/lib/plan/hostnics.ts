@@ -24,20 +24,31 @@ export interface HostNics {
   readonly nics: readonly HostNic[];
 }
 
+/** Types that make links on a NIC; an IPoIB NIC carries none (DESIGN, ipvlan l3). */
+export const linkTypes: ReadonlySet<string> = new Set(["ipvlan", "macvlan", "aws-ipvlan"]);
+
 /** Reads the HostInterfaces of hosts that are alive (or may be), in the order of their names; only nets of `families` count. */
 export function hostNics(
   hostInterfaces: readonly HostInterface[],
   families: readonly Family[],
-  liveNodes: ReadonlySet<string> | undefined,
+  seen: {
+    readonly liveNodes: ReadonlySet<string> | undefined;
+    /** plugin.type: links on a NIC are something else than the NIC itself. */
+    readonly pluginType: string;
+  },
 ): { hosts: Map<string, HostNics>; notes: string[] } {
   const canonical = canonicalizer();
   const found: HostNics[] = [];
   const notes: string[] = [];
-  for (const { spec } of hostInterfaces) {
-    if (liveNodes && !liveNodes.has(spec.hostName)) continue;
+  for (const { spec, status } of hostInterfaces) {
+    if (seen.liveNodes && !seen.liveNodes.has(spec.hostName)) continue;
+    const unlinkable = new Set(
+      status?.interfaces?.flatMap((nic) => (nic.reason === "IPoIB" ? [nic.interfaceName] : [])),
+    );
     const nics = new Map<string, { interfaceName: string; pciAddress: string; nets: NicNet[] }>();
     for (const row of spec.interfaces) {
       const { interfaceName } = row;
+      if (linkTypes.has(seen.pluginType) && unlinkable.has(interfaceName)) continue;
       const nic = nics.get(interfaceName) ?? {
         interfaceName,
         pciAddress: row.pciAddress ?? "",

@@ -33,7 +33,10 @@ export function layOut(seen: CidrsSeen, blocks: Blocks, inUse: ReadonlyMap<strin
   const { liveNodes } = seen;
   const mayShrink = liveNodes !== undefined;
   const named = seen.config.masterNets.length > 0;
-  const { hosts, notes } = hostNics(seen.hostInterfaces, familiesOf(blocks), liveNodes);
+  const { hosts, notes } = hostNics(seen.hostInterfaces, familiesOf(blocks), {
+    liveNodes,
+    pluginType: seen.config.type,
+  });
   const read = readSlices(seen.slices);
   const before = aliveOnly(read.stored, liveNodes);
   const wanted = wantedNets({

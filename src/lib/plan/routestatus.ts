@@ -17,6 +17,8 @@ export function routeStatus(
     readonly failures: ReadonlyMap<string, readonly string[]>;
     readonly before: readonly NetworkRoutesStatus[];
     readonly attached: ReadonlySet<string>;
+    /** Tells whether a pod here holds an address of a podCIDR: only those are reported, the others may still move. */
+    readonly inUse: (network: string, podCIDR: string) => boolean;
   },
 ): NetworkRoutesStatus[] {
   const index = new Map<string, HostRoute[]>();
@@ -46,7 +48,7 @@ export function routeStatus(
         wanted: network.routes.length + network.blocked,
         applied: network.routes.length - missing.length,
         failures: shorten(failures),
-        podCIDRs: [...network.podCIDRs],
+        podCIDRs: network.podCIDRs.filter((podCIDR) => of.inUse(network.name, podCIDR)),
         observed: [...network.observed],
       };
     });

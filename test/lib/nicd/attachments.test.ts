@@ -50,6 +50,16 @@ describe("Attachments", () => {
     expect(addresses(node, attachRequest("c2"))).toEqual(["192.168.0.2/18", "192.168.64.2/18"]);
   });
 
+  test("attach leaves out a NIC that carries no links of its own, unless the plugin moves the NIC", () => {
+    using node = testNode();
+    node.view.setNics(host1, { unlinkable: new Set(["eth2"]) });
+    const masters = (request: AttachRequest) =>
+      node.attachments.attach(request).interfaces.map((each) => each.master);
+    expect(masters(attachRequest("c1"))).toEqual(["eth1"]);
+    const moving = { ...ref, pluginType: "host-device", mode: "", pooled: false };
+    expect(masters({ ...attachRequest("c2"), network: "moved", ref: moving })).toContain("eth2");
+  });
+
   test("attach of a key that is attached answers the same, also after a restart", () => {
     using first = testNode();
     const reply = first.attachments.attach(attachRequest("c1"));

@@ -32,6 +32,7 @@ function deps(more: Partial<RoutesDeps> = {}): { deps: RoutesDeps; done: string[
       kernel,
       tables,
       attachedNetworks: () => new Set(),
+      inUse: () => true,
       iproute2Dir: "",
       log: silentLog,
       ...more,

@@ -58,7 +58,9 @@ describe("StoredView", () => {
 
   test("setNics takes NICs and which function belongs to which", () => {
     using node = testNode();
-    node.view.setNics([{ interfaceName: "eth9" }], new Map([["0000:00:05.2", "0000:00:05.0"]]));
+    node.view.setNics([{ interfaceName: "eth9" }], {
+      parents: new Map([["0000:00:05.2", "0000:00:05.0"]]),
+    });
     expect(node.view.nics()).toEqual([{ interfaceName: "eth9" }]);
     expect(node.view.parentOf("0000:00:05.2")).toBe("0000:00:05.0");
   });

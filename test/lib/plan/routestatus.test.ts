@@ -7,9 +7,14 @@ import { workedExample } from "../../support/slices.ts";
 test("routeStatus counts what was read back and names what is missing", () => {
   const plan = planHostRoutes(input([workedExample()]));
   const done = settled(input([workedExample()]));
-  const of = { failures: new Map(), before: [], attached: new Set<string>() };
+  const of = {
+    failures: new Map(),
+    before: [],
+    attached: new Set<string>(),
+    inUse: (_network: string, podCIDR: string) => podCIDR !== "192.168.64.0/24",
+  };
   const row = { name: "ipvlan-l3", wanted: 2, observed: ["ipvlan-l3@1"] };
-  const podCIDRs = ["192.168.0.0/24", "192.168.64.0/24"];
+  const podCIDRs = ["192.168.0.0/24"];
   expect(routeStatus(plan.networks, done.kernel, of)).toEqual([
     { ...row, podCIDRs, applied: 2, failures: [] },
   ]);
