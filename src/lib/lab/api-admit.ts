@@ -52,6 +52,21 @@ function joined({ apiVersion, kind, metadata }: ApiObject, body: Json): ApiObjec
   return { ...body, apiVersion, kind, metadata };
 }
 
+/** What kubectl's describe counts on (apps/v1 defaults). */
+const deploymentDefaults: Json = {
+  replicas: 1,
+  strategy: {
+    type: "RollingUpdate",
+    rollingUpdate: { maxUnavailable: "25%", maxSurge: "25%" },
+  },
+  revisionHistoryLimit: 10,
+  progressDeadlineSeconds: 600,
+};
+const daemonSetDefaults: Json = {
+  updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } },
+  revisionHistoryLimit: 10,
+};
+
 function builtin(resource: ApiResource, object: ApiObject, how: Admission): ApiObject {
   switch (resource.kind) {
     case "Namespace": {
@@ -69,8 +84,10 @@ function builtin(resource: ApiResource, object: ApiObject, how: Admission): ApiO
     case "Pod":
       return { ...object, status: { phase: "Pending", qosClass: "BestEffort" } };
     case "Deployment":
-    case "DaemonSet":
-      return { ...object, status: {} };
+    case "DaemonSet": {
+      const defaults = resource.kind === "Deployment" ? deploymentDefaults : daemonSetDefaults;
+      return { ...object, spec: { ...defaults, ...recordOf(object["spec"]) }, status: {} };
+    }
     default:
       return object;
   }

@@ -1,3 +1,4 @@
+import { Failure } from "../errors.ts";
 import { builtinResources } from "./api-builtins.ts";
 import { startCollector } from "./api-collect.ts";
 import { followCrds } from "./api-crd.ts";
@@ -156,7 +157,7 @@ function seed(ctx: RequestContext, objects: readonly ApiObject[]): void {
   );
   for (const body of [...namespaces, ...objects]) {
     const resource = ctx.resources.ofKind(body.apiVersion, body.kind);
-    if (!resource) throw new Error(`Cannot seed a ${body.kind}: no such kind`);
+    if (!resource) throw new Failure(`Cannot seed a ${body.kind}: no such kind`);
     const { namespace } = body.metadata;
     const target: Target = { resource, namespace, name: undefined, subresource: undefined };
     const options = {

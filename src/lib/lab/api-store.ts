@@ -113,6 +113,7 @@ export class ApiStore {
     this.#revision++;
     this.#compacted = this.#revision;
     this.#history = [];
+    this.#disk?.count(this.#revision);
   }
 
   close(): void {
@@ -192,14 +193,14 @@ class Disk {
         idOf(object),
         JSON.stringify(object),
       ]);
-      this.#count(revision);
+      this.count(revision);
     })();
   }
 
   remove(key: string, object: ApiObject, revision: number): void {
     this.#db.transaction(() => {
       this.#db.run("DELETE FROM object WHERE key = ? AND id = ?", [key, idOf(object)]);
-      this.#count(revision);
+      this.count(revision);
     })();
   }
 
@@ -207,7 +208,7 @@ class Disk {
     this.#db.close();
   }
 
-  #count(revision: number): void {
+  count(revision: number): void {
     this.#db.run("INSERT OR REPLACE INTO revision VALUES (1, ?)", [revision]);
   }
 }
