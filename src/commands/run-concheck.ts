@@ -1,7 +1,11 @@
-import { InvalidInput } from "../lib/errors.ts";
-import { askLab } from "../lib/lab/control.ts";
+import { concheck, fullyConnected, renderTable } from "../lib/diag/concheck.ts";
+import { Failure, InvalidInput } from "../lib/errors.ts";
+import { askLab, controlTransport } from "../lib/lab/control.ts";
 import { defaultDir } from "../lib/lab/enclosure.ts";
 import type { Flags, Io } from "./verb.ts";
+
+/** Where iperf3 servers listen in the pods. */
+const port = 5201;
 
 /** Checks the lab that is up; exit 1 when a pair is not fully connected. */
 export async function runConcheck(flags: Flags, io: Io): Promise<number> {
@@ -12,11 +16,21 @@ export async function runConcheck(flags: Flags, io: Io): Promise<number> {
     ]);
   }
   const dir = typeof flags["dir"] === "string" ? flags["dir"] : defaultDir();
-  const { outcomes, table, connected } = await askLab(dir, "concheck", {
-    network: String(flags["network"]),
+  const network = String(flags["network"]);
+  const all = await askLab(dir, "endpoints", { network });
+  const endpoints =
+    from === undefined ? all : all.filter((end) => end.host === from || end.host === to);
+  if (endpoints.length < 2) {
+    throw new Failure(`Cannot check network ${network}`, {
+      cause: `it has pods on ${endpoints.length} of the hosts asked for: add one on each with \`multinic lab pod add\``,
+    });
+  }
+  const outcomes = await concheck(endpoints, controlTransport(dir), {
     seconds: Number(flags["seconds"]),
-    ...(typeof from === "string" && typeof to === "string" ? { from, to } : {}),
+    port,
+    ...(typeof from === "string" && typeof to === "string" ? { only: { from, to } } : {}),
+    ...(process.stderr.isTTY ? { progress: (done, of) => io.err(`${done}/${of} pairs`) } : {}),
   });
-  io.out(flags["output"] === "json" ? JSON.stringify(outcomes, null, 2) : table);
-  return connected ? 0 : 1;
+  io.out(flags["output"] === "json" ? JSON.stringify(outcomes, null, 2) : renderTable(outcomes));
+  return fullyConnected(outcomes) ? 0 : 1;
 }

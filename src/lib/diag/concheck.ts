@@ -18,6 +18,8 @@ export interface PairOutcome {
 }
 
 export interface ConcheckOptions extends IperfOptions {
+  /** Peer-to-peer: only this pair. */
+  readonly only?: Pair;
   /** Called when a pair has been tested. */
   progress?(done: number, of: number): void;
 }
@@ -29,7 +31,7 @@ export async function concheck(
   options: ConcheckOptions,
 ): Promise<PairOutcome[]> {
   const byHost = new Map(endpoints.map((e) => [e.host, e]));
-  const plan = rounds(endpoints.map((e) => e.host));
+  const plan = options.only ? [[options.only]] : rounds(endpoints.map((e) => e.host));
   const of = plan.flat().length;
   const out: PairOutcome[] = [];
   for (const round of plan) {

@@ -14,14 +14,17 @@ export interface Endpoint {
   readonly addresses: readonly string[];
 }
 
+/** A packet's addresses, without prefix length. */
+export interface RoutePath {
+  readonly source: string;
+  readonly destination: string;
+}
+
 /** How commands reach an endpoint, and what its host can say about routes. */
 export interface Transport {
   exec(at: Endpoint, command: readonly string[], signal: AbortSignal): Promise<Ran>;
   /** Tells whether the endpoint's host has a route from `source` to `destination`; undefined when it cannot tell. */
-  hasRoute?(
-    at: Endpoint,
-    path: { source: string; destination: string },
-  ): Promise<boolean | undefined>;
+  hasRoute?(at: Endpoint, path: RoutePath): Promise<boolean | undefined>;
 }
 
 export interface IperfOptions {

@@ -1,7 +1,6 @@
 import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import { concheck, fullyConnected, type PairOutcome, renderTable } from "../diag/concheck.ts";
-import type { Ran } from "../diag/iperf.ts";
+import type { Endpoint, Ran, RoutePath, Transport } from "../diag/iperf.ts";
 import { codeOf, explain, Failure } from "../errors.ts";
 import type { Lab } from "./lab.ts";
 import { endpointsOf, labTransport } from "./transport.ts";
@@ -19,9 +18,11 @@ export interface LabRequests {
     request: { host?: string; pod?: string; command: string[]; stdin?: string };
     answer: Ran;
   };
-  concheck: {
-    request: { network: string; seconds: number; from?: string; to?: string };
-    answer: { outcomes: readonly PairOutcome[]; table: string; connected: boolean };
+  /** One pod per host with the addresses of a network. */
+  endpoints: { request: { network: string }; answer: Endpoint[] };
+  hasRoute: {
+    request: { at: Endpoint; path: RoutePath };
+    answer: { known: boolean; has: boolean };
   };
   /** Stops, kills or starts a daemon, as a node's crash or an upgrade would; takes the API server away and brings it back. */
   daemon: {
@@ -55,7 +56,12 @@ export function serveControl(lab: Lab, signal: AbortSignal): void {
       self.timeout(request, 0);
       try {
         const verb = new URL(request.url).pathname.slice(1);
-        return Response.json(await perform(lab, verb as LabVerb, await request.json()));
+        return Response.json(
+          await perform(lab, verb as LabVerb, {
+            body: await request.json(),
+            signal: request.signal,
+          }),
+        );
       } catch (error) {
         return Response.json({ error: explain(error), code: codeOf(error) }, { status: 400 });
       }
@@ -70,6 +76,7 @@ export async function askLab<V extends LabVerb>(
   dir: string,
   verb: V,
   request: LabRequests[V]["request"],
+  signal?: AbortSignal,
 ): Promise<LabRequests[V]["answer"]> {
   const path = controlSocket(dir);
   if (!existsSync(path)) {
@@ -82,13 +89,18 @@ export async function askLab<V extends LabVerb>(
     method: "POST",
     body: JSON.stringify(request),
     timeout: false,
+    ...(signal ? { signal } : {}),
   } as RequestInit);
   const body = (await answer.json()) as LabRequests[V]["answer"] & { error?: string };
   if (!answer.ok) throw new Failure(body.error ?? `The lab answered ${answer.status}`);
   return body;
 }
 
-async function perform(lab: Lab, verb: LabVerb, body: unknown): Promise<unknown> {
+async function perform(
+  lab: Lab,
+  verb: LabVerb,
+  { body, signal }: { body: unknown; signal: AbortSignal },
+): Promise<unknown> {
   switch (verb) {
     case "podAdd": {
       const { host, ...wish } = body as LabRequests["podAdd"]["request"];
@@ -102,9 +114,14 @@ async function perform(lab: Lab, verb: LabVerb, body: unknown): Promise<unknown>
     case "pods":
       return [...lab.pods.keys()].map((key) => row(lab, key));
     case "exec":
-      return exec(lab, body as LabRequests["exec"]["request"]);
-    case "concheck":
-      return check(lab, body as LabRequests["concheck"]["request"]);
+      return exec(lab, body as LabRequests["exec"]["request"], signal);
+    case "endpoints":
+      return endpointsOf(lab.pods.values(), (body as LabRequests["endpoints"]["request"]).network);
+    case "hasRoute": {
+      const { at, path } = body as LabRequests["hasRoute"]["request"];
+      const has = await labTransport(lab).hasRoute(at, path);
+      return { known: has !== undefined, has: has === true };
+    }
     case "daemon":
       await daemon(lab, body as LabRequests["daemon"]["request"]);
       return {};
@@ -133,8 +150,12 @@ function row(lab: Lab, key: string): PodRow | undefined {
   };
 }
 
-async function exec(lab: Lab, request: LabRequests["exec"]["request"]): Promise<Ran> {
-  const options = request.stdin === undefined ? {} : { stdin: request.stdin };
+async function exec(
+  lab: Lab,
+  request: LabRequests["exec"]["request"],
+  signal: AbortSignal,
+): Promise<Ran> {
+  const options = { signal, ...(request.stdin === undefined ? {} : { stdin: request.stdin }) };
   if (request.pod !== undefined) {
     const [namespace = "default", name = ""] = request.pod.includes("/")
       ? request.pod.split("/")
@@ -147,21 +168,6 @@ async function exec(lab: Lab, request: LabRequests["exec"]["request"]): Promise<
     ...options,
     env: { KUBECONFIG: join(lab.options.dir, "kubeconfig") },
   });
-}
-
-async function check(lab: Lab, request: LabRequests["concheck"]["request"]) {
-  const named = [request.from, request.to].filter((host) => host !== undefined);
-  const all = endpointsOf(lab.pods.values(), request.network);
-  const endpoints = named.length > 0 ? all.filter((end) => named.includes(end.host)) : all;
-  if (endpoints.length < 2) {
-    throw new Failure(`Cannot check network ${request.network}`, {
-      cause: `it has pods on ${endpoints.length} hosts: add one on each with \`multinic lab pod add\``,
-    });
-  }
-  const outcomes = (
-    await concheck(endpoints, labTransport(lab), { seconds: request.seconds, port: 5201 })
-  ).filter((o) => request.from === undefined || (o.from === request.from && o.to === request.to));
-  return { outcomes, table: renderTable(outcomes), connected: fullyConnected(outcomes) };
 }
 
 async function daemon(lab: Lab, request: LabRequests["daemon"]["request"]): Promise<void> {
@@ -180,4 +186,16 @@ async function daemon(lab: Lab, request: LabRequests["daemon"]["request"]): Prom
     case "start-api":
       return lab.resumeApi();
   }
+}
+
+/** Reaches the pods of a lab that is up, from outside. */
+export function controlTransport(dir: string): Transport {
+  return {
+    exec: (at, command, signal) =>
+      askLab(dir, "exec", { pod: at.pod, command: [...command] }, signal),
+    async hasRoute(at, path) {
+      const { known, has } = await askLab(dir, "hasRoute", { at, path });
+      return known ? has : undefined;
+    },
+  };
 }

@@ -16,7 +16,7 @@ export function endpointsOf(pods: Iterable<LabPod>, network: string): Endpoint[]
 }
 
 /** Reaches pods of the lab through their host's namespaces. */
-export function labTransport(lab: Lab): Transport {
+export function labTransport(lab: Lab): Required<Transport> {
   return {
     async exec(at, command, signal) {
       const pod = lab.pods.get(at.pod);
