@@ -54,7 +54,7 @@ image: build ## build the container image with buildah: dist/multinic.oci.tar (B
 
 .PHONY: packages
 packages: ## install the Debian packages that demo and tests use (those that are missing)
-	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl /usr/lib/cni/macvlan
+	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl containerd runc busybox setpriv /usr/lib/cni/macvlan
 
 .PHONY: test
 test: packages build lint ## everything that CI checks, in tiers; TIERS="unit netns" picks some

@@ -1,0 +1,145 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Api, connect } from "../contract/api-client.ts";
+import type { MultusKind } from "./cni-files.ts";
+import { etcdFlags, managerFlags, serverFlags } from "./control-plane.ts";
+import { createCredentials } from "./credentials.ts";
+import { type Daemon, startDaemon, waitFor } from "./daemon.ts";
+import { openDoorway } from "./doorway.ts";
+import { controlAddress, type Enclosure, serviceAddress, startEnclosure } from "./enclosure.ts";
+import { writeImages } from "./images.ts";
+import { kubernetesTools } from "./kubernetes-tools.ts";
+import { multusTools, pluginTools } from "./network-tools.ts";
+import { type Node, startNode } from "./node.ts";
+import { cleanRemains, folderPrefix } from "./remains.ts";
+
+/** A whole cluster on this machine: control plane and nodes in namespaces of its own. */
+export interface RealCluster {
+  readonly folder: string;
+  readonly api: Api;
+  readonly kubeconfigPath: string;
+  readonly nodes: readonly Node[];
+  readonly enclosure: Enclosure;
+  addNode(multus: MultusKind): Promise<Node>;
+  /** Ends the API server, does something, starts it again and waits until it is ready. */
+  withoutApiServer(what: () => Promise<void>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const etcdPorts = { client: 2379, peer: 2380 };
+
+/** Starts a cluster with one node for each kind of Multus given; clears away what an earlier, killed one left. */
+export async function startRealCluster(kinds: readonly MultusKind[]): Promise<RealCluster> {
+  cleanRemains();
+  const bin = await kubernetesTools([
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+  ]);
+  const [plugins, multus] = [await pluginTools(), await multusTools()];
+  const folder = mkdtempSync(join(tmpdir(), `${folderPrefix}${process.pid}-`));
+  const undo: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const step of undo.toReversed()) await step();
+    rmSync(folder, { recursive: true });
+  };
+  try {
+    const enclosure = await startEnclosure(folder);
+    undo.push(() => enclosure.stop());
+    const images = await writeImages(mustMake(folder, "images"));
+    const pki = mustMake(folder, "pki");
+    const credentials = await createCredentials(pki, ["127.0.0.1", controlAddress, serviceAddress]);
+    const start = (name: string, command: readonly string[]): Daemon => {
+      const daemon = startDaemon(folder, name, enclosure.inside("cp", command));
+      undo.push(() => daemon.stop());
+      return daemon;
+    };
+    const etcd = start("etcd", ["etcd", ...etcdFlags(folder, etcdPorts)]);
+    const door = await openDoorway(folder, enclosure);
+    undo.push(() => door.stop());
+    const kubeconfig = credentials.kubeconfig(door.url, credentials.admin);
+    const kubeconfigPath = join(folder, "kubeconfig");
+    writeFileSync(kubeconfigPath, kubeconfig, { mode: 0o600 });
+    const api = connect(kubeconfig);
+    const serve = async () => {
+      const daemon = start("kube-apiserver", [
+        join(bin, "kube-apiserver"),
+        ...serverFlags(pki, etcdPorts.client),
+        ...namespaceFlags(pki),
+      ]);
+      const look = async () => (await api.call("GET", "/readyz")).body === "ok";
+      await waitFor("API server", look, { daemons: [etcd, daemon] });
+      return daemon;
+    };
+    let server = await serve();
+    const own = join(folder, "own.kubeconfig");
+    const local = credentials.kubeconfig(`https://${serviceAddress}:443`, credentials.admin);
+    writeFileSync(own, local, { mode: 0o600 });
+    start("kube-controller-manager", [
+      join(bin, "kube-controller-manager"),
+      ...managerFlags(own, 10_257),
+      "--use-service-account-credentials=true",
+      `--service-account-private-key-file=${join(pki, "sa.key")}`,
+      `--root-ca-file=${join(pki, "ca.crt")}`,
+    ]);
+    start("kube-scheduler", [join(bin, "kube-scheduler"), ...managerFlags(own, 10_259)]);
+    const nodes: Node[] = [];
+    const addNode = async (multusKind: MultusKind) => {
+      const options = {
+        folder,
+        enclosure,
+        credentials,
+        images,
+        multus: multusKind,
+        bin: { kubelet: bin, plugins, multus },
+      };
+      const node = await startNode(nodes.length + 1, options);
+      undo.push(() => node.stop());
+      nodes.push(node);
+      return node;
+    };
+    for (const kind of kinds) await addNode(kind);
+    return {
+      folder,
+      api,
+      kubeconfigPath,
+      nodes,
+      enclosure,
+      addNode,
+      async withoutApiServer(what) {
+        await server.stop();
+        try {
+          await what();
+        } finally {
+          server = await serve();
+        }
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Flags of an API server that nodes and pods reach at the Service address, and that reaches kubelets. */
+function namespaceFlags(pki: string): string[] {
+  return [
+    "--bind-address=0.0.0.0",
+    `--advertise-address=${controlAddress}`,
+    "--secure-port=443",
+    "--enable-admission-plugins=NodeRestriction",
+    "--enable-aggregator-routing=true",
+    `--kubelet-client-certificate=${join(pki, "admin.crt")}`,
+    `--kubelet-client-key=${join(pki, "admin.key")}`,
+    "--kubelet-preferred-address-types=InternalIP",
+  ];
+}
+
+function mustMake(folder: string, name: string): string {
+  const path = join(folder, name);
+  mkdirSync(path);
+  return path;
+}
