@@ -28,7 +28,8 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
   if (lab === "aborted") return 130;
   try {
     if (flags["what"] === "serve") {
-      await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families }));
+      if (flags["network"] !== false)
+        await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families }));
       serveControl(lab, stop.signal);
       if (note) io.out(note);
       io.out("ready");

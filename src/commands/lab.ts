@@ -25,6 +25,12 @@ const shape = {
   dir,
 } as const;
 
+const network = {
+  type: "boolean",
+  default: true,
+  describe: "define a network named lab over every plane; --no-network leaves that to lab apply",
+} as const;
+
 /** `multinic lab …`: a whole cluster in namespaces of this machine. */
 export const labVerb: Verb = {
   command: "lab",
@@ -33,7 +39,7 @@ export const labVerb: Verb = {
     {
       command: "up",
       describe: "start hosts, API server, operator and daemons, and leave them running",
-      flags: shape,
+      flags: { ...shape, network },
       run: async (flags, io) => (await import("./run-lab.ts")).up(flags, io),
     },
     {
@@ -50,6 +56,14 @@ export const labVerb: Verb = {
         seconds: { type: "number", default: 1, describe: "length of each bandwidth test" },
       },
       run: async (flags, io) => (await import("./run-lab.ts")).runDemo(flags, io),
+    },
+    {
+      command: "apply <file>",
+      describe:
+        "apply the objects of a YAML file and wait until their networks are planned and routed",
+      positionals: { file: { type: "string" } },
+      flags: { dir },
+      run: async (flags, io) => (await import("./run-lab.ts")).apply(flags, io),
     },
     {
       command: "pod",
@@ -106,7 +120,7 @@ export const labVerb: Verb = {
       command: "inside <what>",
       describe: "",
       positionals: { what: { choices: ["serve", "demo"] } },
-      flags: { ...shape, seconds: { type: "number", default: 1 } },
+      flags: { ...shape, network, seconds: { type: "number", default: 1 } },
       run: async (flags, io) => (await import("./inside-lab.ts")).inside(flags, io),
     },
   ],

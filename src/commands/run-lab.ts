@@ -9,7 +9,16 @@ import { isLabFolder, lastWords, removeFolder, takeFolder } from "../lib/lab/fol
 import { columns } from "../lib/lab/show.ts";
 import type { Flags, Io } from "./verb.ts";
 
-const shapeFlags = ["hosts", "nics", "kinds", "families", "plugin", "mode", "seconds"] as const;
+const shapeFlags = [
+  "hosts",
+  "nics",
+  "kinds",
+  "families",
+  "plugin",
+  "mode",
+  "network",
+  "seconds",
+] as const;
 
 /** Shows the whole path in a lab of its own and proves that the machine is as it was. */
 export async function runDemo(flags: Flags, io: Io): Promise<number> {
@@ -77,7 +86,7 @@ export async function up(flags: Flags, io: Io): Promise<number> {
         if (child.exitCode !== null) return { value: false };
         return { not: text.trim() };
       },
-      60_000,
+      180_000,
     ).then((started) => {
       if (interrupted) throw new Failure("Interrupted: the lab is gone again");
       if (!started) throw new Failure("The lab ended");
@@ -124,6 +133,21 @@ function tellFirstProcess(child: Subprocess): void {
   const inside = childrenOf(child.pid);
   if (inside.length === 0) child.kill("SIGKILL");
   for (const pid of inside) process.kill(pid, "SIGTERM");
+}
+
+export async function apply(flags: Flags, io: Io): Promise<number> {
+  const yaml = await Bun.file(String(flags["file"])).text();
+  const applied = await askLab(dirOf(flags), "apply", { yaml });
+  const networks = applied.filter((one) => one.kind === "MultiNicNetwork");
+  io.out(
+    columns([
+      ["KIND", "NAME", "CONFIG", "ROUTES", "MESSAGE"],
+      ...applied.map((one) => [one.kind, one.name, one.configStatus, one.routeStatus, one.message]),
+    ]),
+  );
+  const failed = (one: (typeof networks)[number]) =>
+    one.configStatus === "Failed" || one.routeStatus === "Failed";
+  return networks.some(failed) ? 1 : 0;
 }
 
 export async function podAdd(flags: Flags, io: Io): Promise<number> {

@@ -2,6 +2,7 @@ import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Endpoint, Ran, RoutePath, Transport } from "../diag/iperf.ts";
 import { codeOf, explain, Failure } from "../errors.ts";
+import { type Applied, applyManifests } from "./apply.ts";
 import type { Lab } from "./lab.ts";
 import { endpointsOf, labTransport } from "./transport.ts";
 
@@ -11,6 +12,8 @@ export interface LabRequests {
     request: { host: string; namespace: string; name: string; networks: string };
     answer: PodRow;
   };
+  /** Applies YAML and waits for its networks. */
+  apply: { request: { yaml: string }; answer: Applied[] };
   podDelete: { request: { namespace: string; name: string }; answer: { failures: string[] } };
   pods: { request: Record<string, never>; answer: PodRow[] };
   /** Runs a command on a host, or in a pod's network namespace when one is named. */
@@ -107,6 +110,8 @@ async function perform(
       await lab.addPod(host, wish);
       return row(lab, `${wish.namespace}/${wish.name}`);
     }
+    case "apply":
+      return applyManifests(lab, (body as LabRequests["apply"]["request"]).yaml);
     case "podDelete": {
       const { namespace, name } = body as LabRequests["podDelete"]["request"];
       return { failures: await lab.removePod(namespace, name) };

@@ -4,6 +4,7 @@ import { eventually } from "./eventually.ts";
 import type { Lab } from "./lab.ts";
 import { type LinkChoice, labNetwork } from "./networks.ts";
 import { showNics, showPlan, showPools } from "./show.ts";
+import { howItWent, isRouted } from "./traffic.ts";
 import { endpointsOf, labTransport } from "./transport.ts";
 
 export interface DemoOptions {
@@ -23,6 +24,8 @@ export async function demo(lab: Lab, options: DemoOptions): Promise<void> {
   const { out, link } = options;
   const families = lab.options.topology.spec.families;
   const names = lab.hosts.map((host) => host.host.name);
+  // macvlan's routes are programmed too; nothing but the plane's switch is in their way.
+  const hasRoutes = isRouted(link) || link.plugin === "macvlan";
 
   out("\n1. NICs that each host's nicd found\n");
   out(showNics(await discovered(lab)));
@@ -31,7 +34,7 @@ export async function demo(lab: Lab, options: DemoOptions): Promise<void> {
   const ready = await lab.until("MultiNicNetwork", network, (n) => {
     return (
       n?.status?.configStatus === "Success" &&
-      n.status.routeStatus === "Success" &&
+      n.status.routeStatus === (hasRoutes ? "Success" : "N/A") &&
       n.status.discovery.cidrProcessed === names.length
     );
   });
@@ -43,13 +46,11 @@ export async function demo(lab: Lab, options: DemoOptions): Promise<void> {
   const first = lab.hosts[0];
   if (!first) throw new Failure("The lab has no host");
   out(`\n3. Rule and routes on ${first.host.name}\n`);
-  await show(lab, first.host.name, ["ip", "rule"], out);
-  await show(
-    lab,
-    first.host.name,
-    ["ip", "route", "show", "table", await tableOf(lab, first.host.name)],
-    out,
-  );
+  if (hasRoutes) await showRoutes(lab, first.host.name, out);
+  else
+    out(
+      `  none: in mode ${link.mode} the planes' switches deliver, and every host has blocks of its own.`,
+    );
 
   for (const [i, host] of names.entries()) {
     await lab.addPod(host, { namespace, name: `pod-${i + 1}`, networks: network });
@@ -58,7 +59,7 @@ export async function demo(lab: Lab, options: DemoOptions): Promise<void> {
   out(`\n4. Addresses and routes in pod-1 on ${pod.host.host.name}\n`);
   for (const command of [
     ["ip", "-br", "addr"],
-    ["ip", "route"],
+    ...families.map((family) => (family === 4 ? ["ip", "route"] : ["ip", "-6", "route"])),
   ]) {
     await show(
       lab,
@@ -82,11 +83,8 @@ export async function demo(lab: Lab, options: DemoOptions): Promise<void> {
   out(showPools(await mirrored(lab)));
 
   out("\n7. How this traffic went\n");
-  out(
-    link.plugin === "macvlan"
-      ? `  macvlan is on-link: a pod's frames leave by the host's NIC and the plane's switch delivers them.\n  ${options.note ?? ""}\n  With ipvlan l3 the same packets are routed by the hosts, over the routes of step 3.`
-      : `  ${link.plugin} ${link.mode}: a pod's packets are looked up in its host's table of step 3 and routed by the next host.`,
-  );
+  const subnet = ready?.spec.subnet ?? "";
+  out(await howItWent(first, { link, subnet, note: options.note }));
   await tearDown(lab, out);
 }
 
@@ -138,13 +136,17 @@ async function tearDown(lab: Lab, out: (text: string) => void): Promise<void> {
     }
     return lines;
   };
+  const inFamilies = async (command: (ip: string[]) => string[]) => [
+    ...(await onHosts(command(["ip", "-4"]))),
+    ...(await onHosts(command(["ip", "-6"]))),
+  ];
   await count(
     "rules of ours on any host",
-    await onHosts(["ip", "rule", "list", "priority", "30000"]),
+    await inFamilies((ip) => [...ip, "rule", "list", "priority", "30000"]),
   );
   await count(
     "routes of ours on any host",
-    await onHosts(["ip", "route", "show", "table", "all", "proto", "77"]),
+    await inFamilies((ip) => [...ip, "route", "show", "table", "all", "proto", "77"]),
   );
   await count("pod namespaces on any host", await onHosts(["ip", "netns"]));
   await count("macvlan or ipvlan links on any host", [
@@ -155,8 +157,17 @@ async function tearDown(lab: Lab, out: (text: string) => void): Promise<void> {
     throw new Failure("The demo left something behind", { cause: left.join("; ") });
 }
 
-async function tableOf(lab: Lab, host: string): Promise<string> {
-  const ran = await lab.host(host).exec(["ip", "-j", "rule", "list", "priority", "30000"]);
+async function showRoutes(lab: Lab, host: string, out: (text: string) => void): Promise<void> {
+  for (const family of lab.options.topology.spec.families) {
+    const ip = family === 4 ? ["ip"] : ["ip", "-6"];
+    await show(lab, host, [...ip, "rule"], out);
+    const table = await tableOf(lab, host, ip);
+    await show(lab, host, [...ip, "route", "show", "table", table], out);
+  }
+}
+
+async function tableOf(lab: Lab, host: string, ip: readonly string[]): Promise<string> {
+  const ran = await lab.host(host).exec([...ip, "-j", "rule", "list", "priority", "30000"]);
   const rules = JSON.parse(ran.stdout || "[]") as { table?: string }[];
   const table = rules[0]?.table;
   if (table === undefined)

@@ -3,14 +3,18 @@ import { explain, Failure } from "../errors.ts";
 /** What a look found: the value waited for, or what is there instead. */
 export type Look<T> = { readonly value: T } | { readonly not: string };
 
-/** Looks again and again until the value is there; fails after `limitMs` with what was there instead. */
+/**
+ * Looks again and again until the value is there; fails after `limitMs` with what was there instead. The limit is for a
+ * User-Mode Linux guest on a busy machine, where a daemon needs half a minute to start.
+ */
 export async function eventually<T>(
   what: string,
   look: () => Promise<Look<T>>,
-  limitMs = 30_000,
+  limitMs = 120_000,
 ): Promise<T> {
   const end = performance.now() + limitMs;
   let last = "nothing yet";
+  let pauseMs = 20;
   for (;;) {
     try {
       const found = await look();
@@ -21,6 +25,7 @@ export async function eventually<T>(
     }
     if (performance.now() > end)
       throw new Failure(`Waited ${limitMs / 1000} s for ${what}`, { cause: `last: ${last}` });
-    await Bun.sleep(20);
+    await Bun.sleep(pauseMs);
+    pauseMs = Math.min(1.25 * pauseMs, 250);
   }
 }
