@@ -15,7 +15,10 @@ export interface NamespaceObject extends KubeObject {
 }
 export interface NodeObject extends KubeObject {
   spec?: { providerID?: string; unschedulable?: boolean };
-  status?: { addresses?: { type: string; address: string }[] };
+  status?: {
+    addresses?: { type: string; address: string }[];
+    conditions?: { type: string; status: string }[];
+  };
 }
 export interface PodObject extends KubeObject {
   spec?: { nodeName?: string; hostNetwork?: boolean };

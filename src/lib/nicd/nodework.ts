@@ -71,6 +71,8 @@ export class NodeWork {
       // The last attachment of a NIC that has left may let it go; a network's last one lets its routes go.
       attachments.onChange(() => {
         this.#ask("routes");
+        // The first pod of a podCIDR and the last one change what is reported in use.
+        this.#ask("publish");
         discovery.poke();
       }),
     ];
@@ -181,7 +183,7 @@ export class NodeWork {
         const rate = rates.get(row.interfaceName);
         return rate ? { ...row, rates: rate } : row;
       }),
-      networks: this.#networks ?? [],
+      networks: (this.#networks ?? []).map((network) => this.#inUse(network)),
       conditions: [
         {
           type: "Ready",
@@ -191,6 +193,13 @@ export class NodeWork {
         },
       ],
     };
+  }
+
+  /** Only podCIDRs that pods hold addresses of bind the operator: the others may move. */
+  #inUse(network: NetworkRoutesStatus): NetworkRoutesStatus {
+    const holds = (podCIDR: string) =>
+      this.#deps.attachments.allocationsOf(network.name, podCIDR).length > 0;
+    return { ...network, podCIDRs: network.podCIDRs.filter(holds) };
   }
 
   #names(): Set<string> {

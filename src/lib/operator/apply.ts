@@ -107,7 +107,11 @@ const emptyStatus: MultiNicNetworkStatus = {
   lastSyncTime: null,
 };
 
-async function everyStep<T>(steps: readonly T[], apply: (step: T) => Promise<void>): Promise<void> {
+/** Takes every step; the first failure is thrown after the rest has been tried. */
+export async function everyStep<T>(
+  steps: readonly T[],
+  apply: (step: T) => Promise<void>,
+): Promise<void> {
   let first: unknown;
   for (const step of steps) {
     try {

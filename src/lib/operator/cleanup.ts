@@ -3,28 +3,33 @@ import type { IpamSpec } from "../api/kinds.ts";
 import type { Next } from "../kube/controller.ts";
 import { planDefinitions } from "../plan/definitionsteps.ts";
 import { networkStatus } from "../plan/networkstatus.ts";
-import { writeNetworkStatus } from "./apply.ts";
+import { everyStep, writeNetworkStatus } from "./apply.ts";
 import type { Deps } from "./deps.ts";
 import { dropFinalizer, networkFinalizer } from "./finalizers.ts";
 import type { Observed } from "./observe.ts";
 
 /**
  * Takes a deleted network apart: definitions at once; CIDR and pools after the last address has been given back on every
- * node that still exists; the finalizer when every nicd that is alive reports no more of it. A dead node is not waited
+ * node that is alive; the finalizer when every nicd that is alive reports no more of it. A dead node is not waited
  * for: its nicd removes what no network wants when it comes back.
  */
 export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> {
   const { network } = seen;
   const name = network.metadata.name;
   const none = { masterNets: [], config: undefined, namespaces: [] };
-  for (const step of planDefinitions(network, { ...none, existing: seen.definitions }).steps) {
-    if (step.do !== "delete") continue;
-    const { namespace, uid } = step;
-    await deps.kube.remove("NetworkAttachmentDefinition", step.name, { namespace, uid });
-  }
-  const exists = (node: string) => seen.liveNodes === undefined || seen.liveNodes.has(node);
+  await everyStep(
+    planDefinitions(network, { ...none, existing: seen.definitions }).steps,
+    async (step) => {
+      if (step.do !== "delete") return;
+      const { namespace, uid } = step;
+      await deps.kube.remove("NetworkAttachmentDefinition", step.name, { namespace, uid });
+    },
+  );
+  // A restarting nicd is waited for, its pods run; a node that is gone or silent is not.
+  const isAlive = (node: string) =>
+    (seen.liveNodes === undefined || seen.liveNodes.has(node)) && !seen.deadNodes.has(node);
   const held = seen.pools.filter(
-    (pool) => pool.spec.allocations.length > 0 && exists(pool.spec.hostName),
+    (pool) => pool.spec.allocations.length > 0 && isAlive(pool.spec.hostName),
   );
   if (held.length > 0) {
     const pods = held.flatMap((pool) =>
@@ -40,6 +45,7 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
   const busy = seen.hostInterfaces.filter(
     (host) =>
       seen.daemons.ready.has(host.metadata.name) &&
+      isAlive(host.metadata.name) &&
       host.status?.networks?.some((report) => report.name === name),
   );
   if (busy.length > 0) return { after: deps.pace().urgentMs };

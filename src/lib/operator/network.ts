@@ -27,16 +27,18 @@ export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> 
   });
 
   const { ipam, faults } = judge(seen);
-  const planned =
-    faults.length === 0 && ipam?.by === "pools" ? planCidrs(cidrsSeen(seen, deps)) : undefined;
+  const valid = faults.length === 0;
+  const planned = valid && ipam?.by === "pools" ? planCidrs(cidrsSeen(seen, deps)) : undefined;
   faults.push(
     ...(planned?.faults ?? []).map((f) => (f.path ? `${f.path}: ${f.problem}` : f.problem)),
   );
   const slices = planned ? await applyCidrs(planned.steps, planned.slices, deps) : seen.slices;
   if (planned) await applyPools(poolSteps(seen, { planned, slices }, deps), deps);
   const masterNets = planesOf(seen, planned);
-  const definitions =
-    faults.length === 0 ? await define(seen, masterNets, deps) : { matching: 0, wanted: 0 };
+  const definable = valid && (planned === undefined || isInForce(network, planned));
+  const definitions = definable
+    ? await define(seen, masterNets, deps)
+    : { matching: 0, wanted: 0, failed: 0 };
 
   await writeNetworkStatus(
     network,
@@ -51,7 +53,26 @@ export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> 
     }),
     deps,
   );
-  return faults.length > 0 ? { after: deps.pace().normalMs } : { after: deps.pace().longMs };
+  const { urgentMs, normalMs, longMs } = deps.pace();
+  if (definitions.failed > 0) return { after: urgentMs };
+  return { after: faults.length > 0 ? normalMs : longMs };
+}
+
+/**
+ * Tells whether the plan goes by what the network says now. It does not when a change was refused or cannot be read: then
+ * the definitions stay too, for they would send pods to blocks that are not there. One host too many is no such reason.
+ */
+function isInForce(network: MultiNicNetwork, { faults, slices }: CidrsPlan): boolean {
+  if (faults.length === 0) return true;
+  const wanted = cidrConfig(network);
+  return slices.some(({ spec: { config } }) => {
+    return (
+      config.subnet === wanted.subnet &&
+      config.hostBlock === wanted.hostBlock &&
+      config.interfaceBlock === wanted.interfaceBlock &&
+      Bun.deepEquals(config.excludeCIDRs ?? [], wanted.excludeCIDRs ?? [])
+    );
+  });
 }
 
 /** Says everything that is wrong with the network as it is written, and beside the others. */
@@ -138,5 +159,6 @@ async function define(seen: Observed, masterNets: readonly string[], deps: Deps)
     existing: seen.definitions,
   });
   const failed = await applyDefinitions(seen.network, plan, deps);
-  return { wanted: namespaces.length, matching: namespaces.length - failed - plan.foreign.length };
+  const matching = namespaces.length - failed - plan.foreign.length;
+  return { wanted: namespaces.length, matching, failed };
 }

@@ -6,7 +6,7 @@ import type {
   MultiNicNetwork,
   NetworkAttachmentDefinition,
 } from "../api/kinds.ts";
-import type { NamespaceObject } from "../kube/kube.ts";
+import type { NamespaceObject, NodeObject } from "../kube/kube.ts";
 import { overlappingSubnets } from "../plan/overlap.ts";
 import type { Deps } from "./deps.ts";
 
@@ -21,6 +21,8 @@ export interface Observed {
   readonly namespaces: readonly NamespaceObject[];
   /** Names of the node objects; undefined while they are not known. */
   readonly liveNodes: ReadonlySet<string> | undefined;
+  /** Nodes whose kubelet has stopped reporting: nothing can be cleaned up there now. */
+  readonly deadNodes: ReadonlySet<string>;
   readonly providerIDs: readonly string[];
   readonly daemons: { readonly ready: ReadonlySet<string>; readonly all: ReadonlySet<string> };
   /** What its subnet shares with other networks. */
@@ -44,10 +46,17 @@ export function observeNetwork(network: MultiNicNetwork, deps: Deps): Observed {
     hostInterfaces: stores.hostInterfaces.list(),
     namespaces: stores.namespaces.list(),
     liveNodes: stores.nodes.synced ? new Set(nodes.map((node) => node.metadata.name)) : undefined,
+    deadNodes: new Set(nodes.filter(isDead).map((node) => node.metadata.name)),
     providerIDs: nodes.flatMap((node) => node.spec?.providerID ?? []),
     daemons: daemonsOf(deps),
     overlaps: overlapsOf(name, deps),
   };
+}
+
+/** The node controller turns Ready to Unknown when a kubelet is silent; a node that says nothing counts as alive. */
+function isDead(node: NodeObject): boolean {
+  const ready = node.status?.conditions?.find((condition) => condition.type === "Ready");
+  return ready !== undefined && ready.status !== "True";
 }
 
 /** Tells on which nodes an nicd pod is, and on which it is ready. */

@@ -1,3 +1,4 @@
+import type { HostInterface } from "../api/kinds.ts";
 import { type Controller, runControllers, type Source, source } from "../kube/controller.ts";
 import { createEvents } from "../kube/events.ts";
 import { fence } from "../kube/fence.ts";
@@ -87,7 +88,7 @@ function controllers(deps: Deps): Controller[] {
       sources: [
         // An overlap concerns both networks, so each change of one is looked at by all.
         wakesAll(stores.networks),
-        wakesAll(stores.hostInterfaces),
+        wakesAll(onlyWhen(stores.hostInterfaces, concernsNetworks)),
         wakesAll(stores.namespaces),
         wakesAll(stores.nodes),
         wakesAll(stores.daemons),
@@ -144,6 +145,40 @@ async function stripFrom(key: string, deps: Deps): Promise<void> {
     const pool = deps.stores.pools.get(name);
     if (pool) await stripAbandoned(deps.kube, "IPPool", pool);
   }
+}
+
+/** Tells whether a change of a HostInterface matters to networks: traffic rates of 5,000 hosts do not. */
+function concernsNetworks(
+  before: HostInterface | undefined,
+  after: HostInterface | undefined,
+): boolean {
+  if (!before || !after) return true;
+  const { deletionTimestamp, labels } = after.metadata;
+  return !(
+    Bun.deepEquals(before.spec, after.spec) &&
+    Bun.deepEquals(before.status?.networks, after.status?.networks) &&
+    Bun.deepEquals(before.metadata.labels, labels) &&
+    before.metadata.deletionTimestamp === deletionTimestamp
+  );
+}
+
+/** Tells listeners only of some changes of a store. */
+function onlyWhen<T>(
+  store: Store<T>,
+  matters: (before: T | undefined, after: T | undefined) => boolean,
+): Store<T> {
+  return {
+    get synced() {
+      return store.synced;
+    },
+    get: (name, namespace) => store.get(name, namespace),
+    list: () => store.list(),
+    ready: (signal) => store.ready(signal),
+    onChange: (listener) =>
+      store.onChange((before, after) => {
+        if (matters(before, after)) listener(before, after);
+      }),
+  };
 }
 
 /** Gathers what a source asks for over a short time: one joining node changes several objects. */

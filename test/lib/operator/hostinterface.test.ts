@@ -1,0 +1,71 @@
+import { expect, test } from "bun:test";
+import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
+
+async function threeHosts(): Promise<OperatorWorld> {
+  const world = await OperatorWorld.start();
+  for (const number of [1, 2, 3]) await world.join(number);
+  world.operator();
+  await world.network("net");
+  await world.status("net", (s) => s.discovery.cidrProcessed === 3);
+  return world;
+}
+
+test("operator removes the HostInterface, rows and pools of a node that is gone, even with allocations", async () => {
+  await using world = await threeHosts();
+  const held = [{ pod: "pod-1", namespace: "default", index: 1, address: "192.168.1.1" }];
+  await world.kube.patch("IPPool", "net-192.168.1.0-24", { spec: { allocations: held } });
+  await world.kube.remove("Node", "host2");
+  await world.gone("HostInterface", "host2");
+  await world.status("net", (s) => s.discovery.cidrProcessed === 2);
+  await world.gone("IPPool", "net-192.168.1.0-24");
+  await world.gone("IPPool", "net-192.168.65.0-24");
+  expect(await world.rows("net")).toEqual([
+    "host1 0 192.168.0.0/24",
+    "host1 0 192.168.64.0/24",
+    "host3 2 192.168.2.0/24",
+    "host3 2 192.168.66.0/24",
+  ]);
+});
+
+test("operator gives a new host the next index, and a returned one only when it is free", async () => {
+  await using world = await threeHosts();
+  await world.kube.remove("Node", "host2");
+  await world.gone("HostInterface", "host2");
+  await world.status("net", (s) => s.discovery.cidrProcessed === 2);
+  await world.join(4);
+  await world.status("net", (s) => s.discovery.cidrProcessed === 3);
+  expect(await world.rows("net")).toContain("host4 3 192.168.3.0/24");
+});
+
+test("operator keeps the HostInterface of a node that only its copy lacks: the server has the last word", async () => {
+  await using world = await OperatorWorld.start();
+  world.hidden.add("Node host2");
+  for (const number of [1, 2, 3]) await world.join(number);
+  await world.kube.create("HostInterface", hostInterfaceOf(9));
+  world.operator();
+  await world.gone("HostInterface", "host9");
+  expect(await world.names("HostInterface")).toEqual(["host1", "host2", "host3"]);
+});
+
+test("operator leaves a user's own HostInterface alone, node or not", async () => {
+  await using world = await threeHosts();
+  const own = hostInterfaceOf(7);
+  await world.kube.create("HostInterface", {
+    ...own,
+    metadata: { ...own.metadata, labels: { "multi-nic-unmanaged": "true" } },
+  });
+  await world.kube.create("HostInterface", hostInterfaceOf(6));
+  await world.gone("HostInterface", "host6");
+  expect(await world.names("HostInterface")).toEqual(["host1", "host2", "host3", "host7"]);
+});
+
+test("operator keeps a host's rows and index while only its HostInterface is away", async () => {
+  await using world = await threeHosts();
+  const before = await world.rows("net");
+  await world.kube.remove("HostInterface", "host2");
+  await world.status("net", (s) => s.discovery.infoAvailable === 2);
+  expect(await world.rows("net")).toEqual(before);
+  await world.kube.create("HostInterface", hostInterfaceOf(2));
+  await world.status("net", (s) => s.discovery.infoAvailable === 3);
+  expect(await world.rows("net")).toEqual(before);
+});

@@ -1,0 +1,154 @@
+import { expect, test } from "bun:test";
+import { Failure } from "../../../src/lib/errors.ts";
+import { eventually } from "../../../src/lib/lab/eventually.ts";
+import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
+
+/** Everything an operator makes, with its version. */
+async function versions(world: OperatorWorld): Promise<string[]> {
+  const all: string[] = [];
+  for (const kind of [
+    "CIDR",
+    "IPPool",
+    "NetworkAttachmentDefinition",
+    "MultiNicNetwork",
+  ] as const) {
+    for (const { metadata } of (await world.kube.list(kind)).items) {
+      all.push(`${kind} ${metadata.namespace ?? ""}/${metadata.name}@${metadata.resourceVersion}`);
+    }
+  }
+  return all.sort();
+}
+
+/** No podCIDR twice, no host with two indexes, no index with two hosts. */
+async function invariants(world: OperatorWorld, name: string): Promise<void> {
+  const rows = (await world.rows(name)).map((row) => row.split(" "));
+  expect(new Set(rows.map(([, , podCIDR]) => podCIDR)).size).toBe(rows.length);
+  const pairs = new Set(rows.map(([host, index]) => `${host} ${index}`));
+  expect(new Set(rows.map(([host]) => host)).size).toBe(pairs.size);
+  expect(new Set(rows.map(([, index]) => index)).size).toBe(pairs.size);
+}
+
+test("operator that starts again writes nothing", async () => {
+  await using world = await OperatorWorld.start();
+  await world.join(1);
+  await world.join(2);
+  const stop = world.operator();
+  await world.network("net");
+  await world.status("net", (s) => s.discovery.cidrProcessed === 2);
+  for (const host of ["host1", "host2"]) await world.report(host, "net");
+  await world.status("net", (s) => s.routeStatus === "Success");
+  await stop();
+  const before = await versions(world);
+  world.writes.length = 0;
+  world.operator();
+  // The next change shows that everything has been looked at once.
+  await world.join(3);
+  await world.status("net", (s) => s.discovery.cidrProcessed === 3);
+  const first = world.writes.slice(0, 1).map(({ verb, kind, name }) => `${verb} ${kind} ${name}`);
+  expect(first).toEqual(["replace CIDR net"]);
+  const after = new Set(await versions(world));
+  const changed = before.filter((one) => !after.has(one)).map((one) => one.split("@")[0]);
+  expect(changed).toEqual(["CIDR /net", "MultiNicNetwork /net"]);
+});
+
+test("operator deletes and moves nothing while the API fails, and goes on when it is back", async () => {
+  await using world = await OperatorWorld.start();
+  await world.join(1);
+  await world.join(2);
+  world.operator();
+  await world.network("net");
+  await world.status("net", (s) => s.discovery.cidrProcessed === 2);
+  const before = await world.rows("net");
+  let refused = 0;
+  world.hook = () => {
+    refused++;
+    throw new Failure("etcdserver: request timed out", { code: "Unavailable" });
+  };
+  await world.join(3);
+  await world.namespace("later");
+  await eventually("refusals", async () => (refused > 3 ? { value: true } : { not: `${refused}` }));
+  expect(await world.rows("net")).toEqual(before);
+  world.hook = undefined;
+  await world.status("net", (s) => s.discovery.cidrProcessed === 3);
+  await world.until("NetworkAttachmentDefinition", "net", () => true, { namespace: "later" });
+  expect((await world.rows("net")).filter((row) => !row.startsWith("host3"))).toEqual(before);
+  expect(world.writes.filter(({ verb }) => verb === "remove")).toEqual([]);
+});
+
+test("operator loses nothing when the API server restarts and forgets its history", async () => {
+  await using world = await OperatorWorld.start();
+  await world.join(1);
+  await world.join(2);
+  world.operator();
+  await world.network("net");
+  await world.status("net", (s) => s.discovery.cidrProcessed === 2);
+  const before = await world.rows("net");
+  await world.api.pause();
+  world.api.compact();
+  world.api.resume();
+  await world.join(3);
+  await world.status("net", (s) => s.discovery.cidrProcessed === 3);
+  expect((await world.rows("net")).filter((row) => !row.startsWith("host3"))).toEqual(before);
+  expect(world.writes.filter(({ verb }) => verb === "remove")).toEqual([]);
+}, 40_000);
+
+test("operators that both believe to lead give no index twice", async () => {
+  await using world = await OperatorWorld.start();
+  world.operator();
+  world.operator();
+  await world.network("a");
+  await world.network("b", { subnet: "10.200.0.0/16" });
+  const hosts = 24;
+  for (let number = 1; number <= hosts; number++) {
+    await world.join(number);
+    await invariants(world, "a");
+  }
+  for (const name of ["a", "b"]) {
+    await world.status(name, (s) => s.discovery.cidrProcessed === hosts);
+    await invariants(world, name);
+    expect(await world.rows(name)).toHaveLength(hosts * 2);
+  }
+  await eventually("pools", async () => {
+    const { length } = await world.names("IPPool");
+    return length === hosts * 4 ? { value: true } : { not: `${length}` };
+  });
+});
+
+test("operator's writes grow with what joins, not with what is there", async () => {
+  await using world = await OperatorWorld.start();
+  const hosts = 300;
+  const nics = 8;
+  const join = async (number: number) => {
+    await world.node(`host${number}`);
+    await world.kube.create("HostInterface", hostInterfaceOf(number, nics, true));
+  };
+  for (let number = 1; number <= hosts; number++) await join(number);
+  await world.network("net", {
+    subnet: "172.16.0.0/12",
+    masterNets: [],
+    ipam: '{"type":"multi-nic-ipam","hostBlock":9,"interfaceBlock":3,"vlanMode":"l3"}',
+  });
+  world.operator();
+  const processed = (n: number) =>
+    eventually(
+      `${n} hosts`,
+      async () => {
+        const { length } = await world.names("IPPool");
+        const object = await world.kube.get("MultiNicNetwork", "net");
+        return length === n * nics && object?.status?.discovery.cidrProcessed === n
+          ? { value: true }
+          : { not: `${length} pools, ${JSON.stringify(object?.status)}` };
+      },
+      60_000,
+    );
+  await processed(hosts);
+  const count = (kind: string) => world.writes.filter((write) => write.kind === kind).length;
+  // 16 hosts to a slice; each pool and slice is written once.
+  expect([count("CIDR"), count("IPPool")]).toEqual([Math.ceil(hosts / 16), hosts * nics]);
+  world.writes.length = 0;
+  await join(hosts + 1);
+  await processed(hosts + 1);
+  expect([count("CIDR"), count("IPPool")]).toEqual([1, nics]);
+  expect(world.writes.length).toBeLessThan(nics + 8);
+  await invariants(world, "net");
+}, 120_000);
