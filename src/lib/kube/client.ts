@@ -76,7 +76,7 @@ export function createKube(options: KubeOptions): Kube {
     },
     async remove(kind, name, where) {
       const doing = `Cannot delete ${kind} ${name}`;
-      const { uid, resourceVersion } = where ?? {};
+      const { uid, resourceVersion, gracePeriodSeconds } = where ?? {};
       const answer = await send(
         {
           method: "DELETE",
@@ -86,6 +86,7 @@ export function createKube(options: KubeOptions): Kube {
             kind: "DeleteOptions",
             propagationPolicy: "Background",
             preconditions: { uid, resourceVersion },
+            gracePeriodSeconds,
           },
           // Without a uid, a second try could hit a new object of the same name.
           repeat: uid === undefined ? "unsent" : "any",

@@ -91,11 +91,18 @@ export interface Kube {
     object: KubeObject & Record<string, unknown>,
     options: { manager: string; force?: boolean; subresource?: "status" },
   ): Promise<Kinds[K]>;
-  /** Deletes; a missing object is success. With uid or resourceVersion: only that very object. */
+  /**
+   * Deletes; a missing object is success. With uid or resourceVersion: only that very object. A pod on a node goes only
+   * when its kubelet deletes it with `gracePeriodSeconds` 0.
+   */
   remove<K extends KindName>(
     kind: K,
     name: string,
-    options?: Where & { uid?: string | undefined; resourceVersion?: string | undefined },
+    options?: Where & {
+      uid?: string | undefined;
+      resourceVersion?: string | undefined;
+      gracePeriodSeconds?: number | undefined;
+    },
   ): Promise<void>;
   /** Streams events from `resourceVersion` on until the server ends the stream or `signal` fires; 410 throws code `Expired`. */
   watch<K extends KindName>(
