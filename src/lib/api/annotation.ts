@@ -79,7 +79,7 @@ function parseList(text: string, podNamespace: string): NetworkSelection[] {
       name,
       namespace: string(row["namespace"]) || podNamespace,
       interface: string(row["interface"]),
-      ips: Array.isArray(ips) ? ips.map(String) : [],
+      ips: Array.isArray(ips) ? ips.map(string) : [],
       mac: string(row["mac"]),
       cniArgs: isRecord(row["cni-args"]) ? row["cni-args"] : undefined,
     };

@@ -24,6 +24,8 @@ export function parseNetwork(header: CniHeader): CniNetwork {
   if (typeof ipam["type"] !== "string" && ipam["type"] !== undefined)
     faults.push({ path: "ipam.type", problem: "is no string" });
   else if (ipamType !== "") checkPluginName("ipam.type", ipamType, faults);
+  const each = ipam["ipam_type"];
+  if (typeof each === "string") checkPluginName("ipam.ipam_type", each, faults);
   if (typeof pluginType === "string") checkPluginName("plugin.type", pluginType, faults);
   else if (pluginType !== undefined) faults.push({ path: "plugin.type", problem: "is no string" });
   const ours = ipamType === "multi-nic-ipam";
@@ -70,7 +72,7 @@ export function parseRoutes(value: unknown, path: string, faults: Fault[]): CniR
       continue;
     }
     const via = gw === undefined || gw === "" || gw === null ? undefined : gw;
-    if (via !== undefined && parseAddress(String(via))?.family !== prefix.family) {
+    if (via !== undefined && (typeof via !== "string" || familyOf(via) !== prefix.family)) {
       faults.push({
         path: `${at}.gw`,
         problem: `is ${JSON.stringify(gw)}: an IPv${prefix.family} address is wanted`,
@@ -84,7 +86,7 @@ export function parseRoutes(value: unknown, path: string, faults: Fault[]): CniR
     }
     routes.push({
       dst: String(dst),
-      ...(via === undefined ? {} : { gw: String(via) }),
+      ...(via === undefined ? {} : { gw: via }),
       ...numbers,
     });
   }
@@ -96,11 +98,11 @@ function parsePodArgs(raw: JsonObject, faults: Fault[]): CniPodArgs {
   const out: { nics?: number; masters?: string[]; target?: string; class?: string } = {};
   const nics = args["nics"];
   if (nics !== undefined && nics !== null && nics !== "") {
-    const digits = /^[0-9]{1,4}$/.test(String(nics)) && typeof nics !== "object";
-    if (!digits) {
+    const text = typeof nics === "number" || typeof nics === "string" ? String(nics) : "";
+    if (!/^[0-9]{1,4}$/.test(text)) {
       const problem = `is ${JSON.stringify(nics)}: a whole number of NICs is wanted`;
       faults.push({ path: "args.cni.nics", problem });
-    } else if (Number(nics) > 0) out.nics = Number(nics);
+    } else if (Number(text) > 0) out.nics = Number(text);
   }
   const key = args["masters"] === undefined ? "master" : "masters";
   const masters = args[key];
@@ -150,6 +152,10 @@ export function faultsOfIps(ips: readonly string[], path: string): Fault[] {
 export function faultsOfMac(mac: string, path: string): Fault[] {
   if (/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(mac)) return [];
   return [{ path, problem: `is ${JSON.stringify(mac)}: six bytes like 02:00:00:00:00:01` }];
+}
+
+function familyOf(text: string): 4 | 6 | undefined {
+  return parseAddress(text)?.family;
 }
 
 function object(raw: JsonObject, key: string, faults: Fault[]): JsonObject {

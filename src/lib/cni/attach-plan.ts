@@ -26,9 +26,12 @@ export function planLink(network: CniNetwork): LinkPlan | undefined {
     faults.push({ path: "plugin.type", problem: `is ${type}, which is this plugin itself` });
   if (network.ipam.type === "multi-nic-ipam" && !network.pooled)
     faults.push({ path: "ipam.type", problem: "multi-nic-ipam needs multiNICIPAM: true" });
+  if (network.ipam.type === "multi-config" && typeof network.ipam["ipam_type"] !== "string")
+    faults.push({ path: "ipam.ipam_type", problem: "is missing: a plugin's name" });
   refuse(faults);
   if (type !== "ipvlan" && type !== "macvlan") return undefined;
-  const mtu = Number(args["mtu"] ?? 0);
+  const given = args["mtu"] ?? 0;
+  const mtu = typeof given === "number" || typeof given === "string" ? Number(given) : -1;
   if (!Number.isInteger(mtu) || mtu < 0) {
     const problem = `is ${JSON.stringify(args["mtu"])}: bytes as a whole number are wanted`;
     refuse([{ path: "plugin.mtu", problem }]);

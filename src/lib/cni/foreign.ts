@@ -1,4 +1,4 @@
-import { type CniHeader, isObject, type JsonObject } from "../api/cni.ts";
+import { type CniHeader, type CniNetwork, isObject, type JsonObject } from "../api/cni.ts";
 import { explain } from "../errors.ts";
 import { attachmentKey, wantedMac } from "./attach-plan.ts";
 import type { Attachment } from "./attachment.ts";
@@ -17,8 +17,14 @@ export type Wanted = Pick<Attachment, "call" | "network" | "plan" | "ips"> & {
 export function isShared(at: Wanted): boolean {
   if (!at.native) return true;
   const { ipam, pooled } = at.network;
-  const type = ipam.type === "multi-config" ? ipam["ipam_type"] : ipam.type;
+  const type = ipamTypeOf(ipam);
   return !pooled && type !== "" && type !== "static" && type !== "host-device-ipam";
+}
+
+/** Names the plugin that gives the addresses; `multi-config` says it in a key of its own, "" when it does not. */
+export function ipamTypeOf(ipam: CniNetwork["ipam"]): string {
+  if (ipam.type !== "multi-config") return ipam.type;
+  return typeof ipam["ipam_type"] === "string" ? ipam["ipam_type"] : "";
 }
 
 /** Builds the ADD that another plugin gets for one NIC: its IPAM when the link is ours, else the plugin of its type. */

@@ -95,7 +95,7 @@ function refuseEnvironment(faults: readonly Fault[]): void {
   });
 }
 
-/** dev_valid_name() of the kernel, less the bytes of our suffix. */
+/** dev_valid_name() of the kernel, less the bytes of our suffix, and only printable ASCII: nicd takes no other name. */
 function faultsOfName(ifname: string, suffix: number): Fault[] {
   const path = "CNI_IFNAME";
   const faults: Fault[] = [];
@@ -104,8 +104,11 @@ function faultsOfName(ifname: string, suffix: number): Fault[] {
     const why = suffix > 0 ? ` so that ${ifname}-0 fits in ${nameBytes}` : "";
     faults.push({ path, problem: `is ${quote(ifname)}: at most ${room} bytes${why}` });
   }
-  if (ifname === "." || ifname === ".." || /[/:\s]/.test(ifname))
-    faults.push({ path, problem: `is ${quote(ifname)}: not . or .., and without / : or space` });
+  if (ifname === "." || ifname === ".." || !/^[\x21-\x7e]*$/.test(ifname) || /[/:]/.test(ifname))
+    faults.push({
+      path,
+      problem: `is ${quote(ifname)}: printable ASCII, not . or .., and without / : or space`,
+    });
   return faults;
 }
 

@@ -79,7 +79,8 @@ function refusal(doing: string, ran: { exitCode: number; stdout: string }): Fail
   try {
     const parsed: unknown = JSON.parse(answer);
     if (isObject(parsed) && typeof parsed["code"] === "number") {
-      return new DelegateFault(`${doing}: ${String(parsed["msg"])}`, {
+      const said = typeof parsed["msg"] === "string" ? parsed["msg"] : `code ${parsed["code"]}`;
+      return new DelegateFault(`${doing}: ${said}`, {
         answer,
         exitCode: ran.exitCode,
       });

@@ -5,7 +5,7 @@ import { NodeRefusal } from "../node/client.ts";
 import type { NetworkRef, StatusReply } from "../node/contract.ts";
 import { networkRef, planLink } from "./attach-plan.ts";
 import type { CniDeps } from "./deps.ts";
-import { isShared } from "./foreign.ts";
+import { ipamTypeOf, isShared } from "./foreign.ts";
 import type { Invocation } from "./invocation.ts";
 import { callPlugin } from "./plugins.ts";
 
@@ -17,7 +17,7 @@ export async function status(call: Invocation, header: CniHeader, deps: CniDeps)
   const native = plan !== undefined && deps.canFfi();
   if (!isShared({ call, network, plan, ips: [], native })) return;
   const { ipam } = network;
-  const type = native ? String(ipam["ipam_type"] ?? ipam.type) : network.plugin.type;
+  const type = native ? ipamTypeOf(ipam) : network.plugin.type;
   const cniVersion = network.plugin.cniVersion || network.cniVersion;
   try {
     deps.findPlugin(type, call.path);
