@@ -1,9 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { type GuestRun, runInGuest } from "../support/guest.ts";
 
-const root = join(import.meta.dir, "../..");
 /** The live tests that the guest runs; there nothing may be skipped. */
 const files = [
   "kernel",
@@ -15,46 +12,10 @@ const files = [
   "cni-ipvlan",
 ].map((name) => `test/netns/${name}.test.ts`);
 
-interface Case {
-  readonly name: string;
-  readonly skipped: boolean;
-  readonly failed: boolean;
-}
-
-/** Boots the guest once, runs the live tests in it and reads their report (JUnit). */
-function runInGuest(): { exitCode: number; said: string; cases: Case[] } {
-  const out = mkdtempSync(join(tmpdir(), "multinic-uml-"));
-  try {
-    const report = join(out, "report.xml");
-    const reporter = ["--reporter=junit", `--reporter-outfile=${report}`];
-    const { exitCode, stdout, stderr } = Bun.spawnSync({
-      cmd: ["test/uml/run", process.execPath, "test", ...reporter, ...files],
-      cwd: root,
-      env: { ...Bun.env, OUT: out, LIMIT: "240" },
-    });
-    const said = `${stdout}${stderr}`;
-    if (!existsSync(report))
-      throw new Error(`the guest left no report (exit status ${exitCode}): ${said}`);
-    return { exitCode, said, cases: casesIn(readFileSync(report, "utf8")) };
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
-}
-
-function casesIn(report: string): Case[] {
-  return [...report.matchAll(/<testcase name="([^"]*)"[^>]*?(\/>|>[\s\S]*?<\/testcase>)/g)].map(
-    ([, name = "", body = ""]) => ({
-      name: name.replaceAll("&quot;", '"').replaceAll("&amp;", "&"),
-      skipped: body.includes("<skipped"),
-      failed: body.includes("<failure"),
-    }),
-  );
-}
-
 describe("Kernel in User-Mode Linux", () => {
-  let guest: ReturnType<typeof runInGuest>;
-  beforeAll(() => {
-    guest = runInGuest();
+  let guest: GuestRun;
+  beforeAll(async () => {
+    guest = await runInGuest(files, { seconds: 240 });
   }, 300_000);
 
   test("passes every live test, skipping none", () => {

@@ -64,13 +64,7 @@ export class Lab {
     const kube = await connectKube({ kubeconfig });
     await seed(kube, topology);
     const hosts = await Promise.all(topology.hosts.map((host) => startHost(host, options)));
-    const daemons = await startDaemons({
-      kube,
-      hosts,
-      kubeconfig,
-      program: options.program,
-      canReport: () => api.listening,
-    });
+    const daemons = await startDaemons({ kube, hosts, kubeconfig, program: options.program });
     return new Lab(options, { kube, hosts, daemons, api });
   }
 
@@ -127,10 +121,8 @@ export class Lab {
     return this.#api.pause();
   }
 
-  /** Brings the API server back, and tells it what kubelets would: which daemons are ready. */
-  async resumeApi(): Promise<void> {
+  resumeApi(): void {
     this.#api.resume();
-    await this.daemons.report();
   }
 
   /** Takes pods down through DEL, then daemons, hosts and API server. */
