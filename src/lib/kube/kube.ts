@@ -92,8 +92,8 @@ export interface Kube {
     options: { manager: string; force?: boolean; subresource?: "status" },
   ): Promise<Kinds[K]>;
   /**
-   * Deletes; a missing object is success. With uid or resourceVersion: only that very object. `gracePeriodSeconds` 0 takes
-   * a pod away at once, as a kubelet does when nothing of it runs any more; without it a pod is only marked.
+   * Deletes; a missing object is success. With uid or resourceVersion: only that very object. A pod on a node goes only
+   * when its kubelet deletes it with `gracePeriodSeconds` 0.
    */
   remove<K extends KindName>(
     kind: K,

@@ -46,6 +46,8 @@ export interface ApiServer {
   /** Drops every connection and refuses new ones until `resume`; the objects stay. */
   pause(): Promise<void>;
   resume(): void;
+  /** False between `pause` and `resume`. */
+  readonly listening: boolean;
   stop(): Promise<void>;
 }
 
@@ -115,6 +117,9 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     },
     pause,
     resume,
+    get listening() {
+      return !stopping.signal.aborted;
+    },
     stop: async () => {
       stopping.abort();
       stopCollecting();

@@ -1,6 +1,7 @@
 import type { Subprocess } from "bun";
 import { Failure } from "../errors.ts";
 import type { Kube, PodObject } from "../kube/kube.ts";
+import { socketPath } from "../node/paths.ts";
 import { eventually } from "./eventually.ts";
 import type { RunningHost } from "./hosts.ts";
 
@@ -9,6 +10,8 @@ export interface DaemonsOptions {
   readonly hosts: readonly RunningHost[];
   readonly kubeconfig: string;
   readonly program: string;
+  /** Tells whether the API server is there, so that a daemon's readiness can be written. */
+  readonly canReport: () => boolean;
 }
 
 /** The lab's operator and nicds: real processes, started and watched as a kubelet does. */
@@ -17,6 +20,8 @@ export interface Daemons {
   stopNicd(host: string, signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
   startNicd(host: string): Promise<void>;
   restartOperator(): Promise<void>;
+  /** Writes every nicd's readiness into its pod, as it is now. */
+  report(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -24,10 +29,18 @@ export const operatorNamespace = "multi-nic-cni-operator";
 /** Where nicd serves health and metrics. */
 const healthPort = 11000;
 
+/** Where a host's nicd serves the CNI programs. */
+const nodeSocket = socketPath({ runDir: "/run/multinic" });
+
 /** Starts the operator on the first host and nicd on every host, and waits until each nicd is ready. */
 export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
-  const { kube, hosts, kubeconfig, program } = options;
+  const { kube, hosts, kubeconfig, program, canReport } = options;
   const nicds = new Map<string, Subprocess>();
+  const readiness = new Map<string, "True" | "False">();
+  const setReady = async (name: string, ready: "True" | "False") => {
+    readiness.set(name, ready);
+    if (canReport()) await reportReady(kube, name, ready);
+  };
   const startOperator = () => {
     const host = hosts[0];
     return host?.spawn(
@@ -61,11 +74,16 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
       throw new Failure(`nicd of ${name} ended with ${child.signalCode ?? `exit ${code}`}`);
     });
     const ready = eventually(`nicd of ${name}`, async () => {
+      // Without an API server it is never ready for Kubernetes, and serves pods all the same.
+      if (!canReport()) {
+        const { code } = await host.exec(["test", "-S", nodeSocket]);
+        return code === 0 ? { value: true } : { not: "no socket" };
+      }
       const answer = await fetch(`http://${address}:${healthPort}/readyz`);
       return answer.ok ? { value: true } : { not: await answer.text() };
     });
     await Promise.race([ready, ended]);
-    await reportReady(kube, name, "True");
+    await setReady(name, "True");
   };
   await Promise.all(
     hosts.map(async (host) => {
@@ -85,12 +103,15 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
   return {
     async stopNicd(name, signal = "SIGTERM") {
       await end(nicds.get(name), signal);
-      await reportReady(kube, name, "False");
+      await setReady(name, "False");
     },
     startNicd: (name) => startNicd(hostOf(name)),
     async restartOperator() {
       await end(operator, "SIGTERM");
       operator = startOperator();
+    },
+    async report() {
+      for (const [name, ready] of readiness) await reportReady(kube, name, ready);
     },
     async stop() {
       await end(operator, "SIGTERM");

@@ -64,7 +64,13 @@ export class Lab {
     const kube = await connectKube({ kubeconfig });
     await seed(kube, topology);
     const hosts = await Promise.all(topology.hosts.map((host) => startHost(host, options)));
-    const daemons = await startDaemons({ kube, hosts, kubeconfig, program: options.program });
+    const daemons = await startDaemons({
+      kube,
+      hosts,
+      kubeconfig,
+      program: options.program,
+      canReport: () => api.listening,
+    });
     return new Lab(options, { kube, hosts, daemons, api });
   }
 
@@ -121,8 +127,10 @@ export class Lab {
     return this.#api.pause();
   }
 
-  resumeApi(): void {
+  /** Brings the API server back, and tells it what kubelets would: which daemons are ready. */
+  async resumeApi(): Promise<void> {
     this.#api.resume();
+    await this.daemons.report();
   }
 
   /** Takes pods down through DEL, then daemons, hosts and API server. */

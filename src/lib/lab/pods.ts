@@ -99,11 +99,8 @@ export async function removePod(kube: Kube, pod: LabPod): Promise<string[]> {
       failures.push(`DEL ${attachment.ifname}: ${ran.stdout.trim() || ran.stderr.trim()}`);
   }
   await pod.host.exec(["ip", "netns", "del", pod.netns]);
-  await kube.remove("Pod", pod.name, {
-    namespace: pod.namespace,
-    uid: pod.uid,
-    gracePeriodSeconds: 0,
-  });
+  const { namespace, uid } = pod;
+  await kube.remove("Pod", pod.name, { namespace, uid, gracePeriodSeconds: 0 });
   return failures;
 }
 

@@ -1,5 +1,13 @@
 import type { Cidr, CidrEntry, CidrHost } from "../api/kinds.ts";
-import { comparePrefixes, type Family, formatPrefix, type Prefix, parsePrefix } from "../ip.ts";
+import {
+  comparePrefixes,
+  type Family,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from "../ip.ts";
 import {
   type HostRoute,
   type HostRule,
@@ -81,7 +89,9 @@ function peerRoutes(
     for (const peer of entry.hosts) {
       if (peer.hostName === host.hostName || peer.hostIP === "") continue;
       const prefix = parsePrefix(peer.podCIDR);
-      if (!prefix || prefix.family !== family || peer.hostIP.includes(":") !== (family === 6)) {
+      // A user may have written the peer's HostInterface: his address is read here, and written as the kernel writes it.
+      const gateway = parseAddress(peer.hostIP);
+      if (prefix?.family !== family || gateway?.family !== family) {
         failures.push(
           `podCIDR ${peer.podCIDR} via ${peer.hostIP} of ${peer.hostName} on ${entry.netAddress} is not an IPv${family} route`,
         );
@@ -94,7 +104,7 @@ function peerRoutes(
         blocked.set(why, (blocked.get(why) ?? 0) + 1);
         continue;
       }
-      const route = peerRoute(family, { dst, via: peer.hostIP, oif: link.index });
+      const route = peerRoute(family, { dst, via: formatAddress(gateway), oif: link.index });
       const claim = claims.get(dst);
       if (claim && claim.peer.hostName !== peer.hostName) {
         failures.push(`podCIDR ${dst} is claimed by ${claim.peer.hostName} and ${peer.hostName}`);

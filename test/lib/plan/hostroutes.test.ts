@@ -44,6 +44,28 @@ describe("planHostRoutes", () => {
     ]);
   });
 
+  test("names a host address that is none, and sets the other routes", () => {
+    const typo = workedExample();
+    for (const host of typo.spec.cidr[0]?.hosts ?? [])
+      if (host.hostName === "host2") host.hostIP = "10.0.1.2/24";
+    const plan = planHostRoutes(input([typo]));
+    expect(plan.steps.map(sayStep)).toContain(
+      "add 192.168.65.0/24 via 10.0.2.2 dev eth2 proto 77 table 30000",
+    );
+    expect(plan.networks[0]?.failures).toEqual([
+      "podCIDR 192.168.1.0/24 via 10.0.1.2/24 of host2 on 10.0.1.0/24 is not an IPv4 route",
+    ]);
+  });
+
+  test("takes a host address written otherwise than the kernel does for the same", () => {
+    const done = settled(input([dualStack()]));
+    const other = dualStack();
+    for (const host of other.spec.cidr.flatMap((entry) => entry.hosts))
+      if (host.hostIP === "fd00:10:1::2") host.hostIP = "FD00:10:1:0::2";
+    expect(JSON.stringify(other)).toContain("FD00:10:1:0::2");
+    expect(steps({ ...done, networks: input([other]).networks })).toEqual([]);
+  });
+
   test("takes a changed gateway as one replace", () => {
     const done = settled(input([workedExample()]));
     const moved = workedExample();
