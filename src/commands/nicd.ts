@@ -15,7 +15,10 @@ export const nicdVerb: Verb = {
       default: 11000,
       describe: "port of /healthz, /readyz and /metrics; 0 = none",
     },
-    "log-level": { choices: ["debug", "info", "warn", "error"], default: "info" },
+    "log-level": {
+      choices: ["debug", "info", "warn", "error"],
+      describe: "how much is logged; not given = as Config's logLevel says",
+    },
   },
   run: async (flags) => (await import("./start-nicd.ts")).startNicd(flags),
 };

@@ -23,7 +23,10 @@ export const operatorVerb: Verb = {
       default: 8081,
       describe: "port of /healthz, /readyz and /metrics; 0 = none",
     },
-    "log-level": { choices: ["debug", "info", "warn", "error"], default: "info" },
+    "log-level": {
+      choices: ["debug", "info", "warn", "error"],
+      describe: "how much is logged; not given = as Config's logLevel says",
+    },
   },
   async run(flags) {
     const { startOperator } = await import("./start-operator.ts");

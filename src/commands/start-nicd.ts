@@ -1,6 +1,6 @@
 import { InvalidInput } from "../lib/errors.ts";
 import { connectKube } from "../lib/kube/connect.ts";
-import { createLog, type LogLevel } from "../lib/log.ts";
+import { createLog, type LogLevel, logLevels } from "../lib/log.ts";
 import { runDaemon } from "../lib/nicd/daemon.ts";
 import { daemonSettings, nodePaths } from "../lib/settings.ts";
 import type { Flags } from "./verb.ts";
@@ -17,7 +17,11 @@ export async function startNicd(flags: Flags): Promise<number> {
       },
     ]);
   }
-  const level = flags["log-level"] as LogLevel;
+  const given = logLevels.find((known) => known === flags["log-level"]);
+  let level: LogLevel = given ?? "info";
+  const setLogLevel = (wanted: LogLevel) => {
+    level = given ?? wanted;
+  };
   const log = createLog({ level: () => level }, { node });
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
@@ -28,8 +32,13 @@ export async function startNicd(flags: Flags): Promise<number> {
       node,
       paths: nodePaths(),
       criSockets: settings.criSockets,
+      programs:
+        settings.cniDir === undefined
+          ? undefined
+          : { folder: settings.cniDir, hostUsr: settings.hostUsr, program: process.execPath },
       healthPort: Number(flags["health-port"]),
       log,
+      setLogLevel,
       sha256: (text) => new Bun.CryptoHasher("sha256").update(text).digest("hex"),
     },
     stop.signal,

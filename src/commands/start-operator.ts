@@ -1,6 +1,6 @@
 import { connectKube } from "../lib/kube/connect.ts";
 import { serveHealth } from "../lib/kube/health.ts";
-import { createLog, type LogLevel } from "../lib/log.ts";
+import { createLog, type LogLevel, logLevels } from "../lib/log.ts";
 import { runOperator } from "../lib/operator/operator.ts";
 import { operatorSettings } from "../lib/settings.ts";
 import type { Flags } from "./verb.ts";
@@ -8,7 +8,11 @@ import type { Flags } from "./verb.ts";
 /** Builds what the operator works with, runs it, and ends when told to. */
 export async function startOperator(flags: Flags): Promise<number> {
   const settings = operatorSettings();
-  const level = flags["log-level"] as LogLevel;
+  const given = logLevels.find((known) => known === flags["log-level"]);
+  let level: LogLevel = given ?? "info";
+  const setLogLevel = (wanted: LogLevel) => {
+    level = given ?? wanted;
+  };
   const log = createLog({ level: () => level });
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
@@ -21,6 +25,8 @@ export async function startOperator(flags: Flags): Promise<number> {
       {
         kube,
         log,
+        setLogLevel,
+        registry: health?.registry,
         namespace: typeof flags["namespace"] === "string" ? flags["namespace"] : settings.namespace,
         image: settings.image,
         identity: `${settings.hostName}_${crypto.randomUUID()}`,

@@ -63,10 +63,16 @@ export function searchPath(env: Environment = process.env): string {
 export function daemonSettings(env: Environment = process.env): {
   node: string;
   criSockets: readonly string[];
+  /** The host's CNI folder; undefined = the CNI programs are somebody else's to install. */
+  cniDir: string | undefined;
+  /** The host's /usr, to look for the loader; undefined = not looked for. */
+  hostUsr: string | undefined;
 } {
   const given = env["MULTINIC_CRI_SOCKET"];
   return {
     node: env["K8S_NODENAME"] ?? "",
+    cniDir: env["MULTINIC_CNI_DIR"] || undefined,
+    hostUsr: env["MULTINIC_HOST_USR"] || undefined,
     criSockets: given ? [given] : ["/run/containerd/containerd.sock", "/run/crio/crio.sock"],
   };
 }

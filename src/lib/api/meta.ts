@@ -9,6 +9,17 @@ export interface OwnerReference {
   blockOwnerDeletion?: boolean | undefined;
 }
 
+/** Who wrote which fields (ManagedFieldsEntry). */
+export interface ManagedFields {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly apiVersion?: string;
+  readonly time?: string;
+  readonly fieldsType?: string;
+  readonly fieldsV1?: Readonly<Record<string, unknown>>;
+  readonly subresource?: string;
+}
+
 export interface ObjectMeta {
   name: string;
   namespace?: string | undefined;
@@ -21,6 +32,7 @@ export interface ObjectMeta {
   annotations?: Record<string, string> | undefined;
   finalizers?: string[] | undefined;
   ownerReferences?: OwnerReference[] | undefined;
+  managedFields?: readonly ManagedFields[] | undefined;
 }
 
 export interface KubeObject {

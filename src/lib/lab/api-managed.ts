@@ -125,7 +125,8 @@ export function trackUpdate(
     m.operation === "Update" &&
     m.apiVersion === apiVersion &&
     m.subresource === subresource;
-  const all = managersOf(before?.metadata ?? {});
+  const all =
+    subresource === undefined ? managersGiven(before, after) : managersOf(before?.metadata ?? {});
   const own = all.find(isSelf);
   const others = all
     .filter((m) => !isSelf(m))
@@ -142,6 +143,13 @@ export function trackUpdate(
     fields,
   };
   return withManagers(after, [...others, self]);
+}
+
+/** An update may rewrite managedFields themselves: `[{}]` empties them, and none at all leaves them as they are. */
+function managersGiven(before: ApiObject | undefined, after: ApiObject): Manager[] {
+  const given = after.metadata.managedFields ?? [];
+  if (before === undefined || given.length === 0) return managersOf(before?.metadata ?? {});
+  return given.some((entry) => entry.fieldsV1 !== undefined) ? managersOf(after.metadata) : [];
 }
 
 /** What a new object is compared with: built-in kinds have their top level from the start. */

@@ -48,6 +48,8 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
       [program, "operator", "--kubeconfig", kubeconfig, "--health-port", "0"],
       {
         OPERATOR_NAMESPACE: operatorNamespace,
+        // nicd runs without a DaemonSet here, but the operator makes one all the same.
+        OPERATOR_IMAGE: "lab.invalid/multinic:1",
       },
     );
   };

@@ -1,26 +1,33 @@
 import { existsSync } from "node:fs";
-import type { HostInterface } from "../api/kinds.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
-import { runControllers } from "../kube/controller.ts";
+import { type Controller, runControllers } from "../kube/controller.ts";
+import { createEvents } from "../kube/events.ts";
 import { serveHealth } from "../kube/health.ts";
 import type { Kube } from "../kube/kube.ts";
+import { countReconciles } from "../kube/reconcilemetrics.ts";
 import { watchKernel } from "../linux/monitor.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
-import type { Log } from "../log.ts";
+import type { Log, LogLevel } from "../log.ts";
 import { socketPath, tombstoneDir } from "../node/paths.ts";
-import { offeredRows } from "../plan/hostinterface.ts";
+import { countingConfig } from "../plan/countingconfig.ts";
+import { logLevelOf } from "../plan/loglevel.ts";
 import type { Sha256 } from "../plan/names.ts";
+import { paceOf } from "../plan/pace.ts";
 import type { NodePaths } from "../settings.ts";
 import { Collector, readBootId } from "./collector.ts";
-import { allSynced, type Copies, createCopies, feedView } from "./copies.ts";
+import { allSynced, createCopies, feedView } from "./copies.ts";
 import { CriSandboxes } from "./cri.ts";
-import { createDiscovery, type NicDiscovery } from "./discovery.ts";
+import { createDiscovery } from "./discovery.ts";
+import { createLeaving } from "./leaving.ts";
+import { type ObserveRequest, registerNodeMetrics } from "./metrics.ts";
 import { openNodeRecord } from "./noderecord.ts";
 import { NodeWork } from "./nodework.ts";
+import { offerNics } from "./offernics.ts";
+import { CniPrograms, type ProgramsOptions } from "./programs.ts";
+import { programsWork } from "./programswork.ts";
 import { publishPools } from "./publishpools.ts";
 import { serveNode } from "./server.ts";
-import type { Store } from "./store.ts";
-import type { StoredView } from "./view.ts";
+import { tellHost, tellPod } from "./troubleevents.ts";
 
 export interface DaemonOptions {
   readonly kube: Kube;
@@ -28,14 +35,15 @@ export interface DaemonOptions {
   readonly paths: NodePaths;
   /** CRI sockets to look for, the first that exists counts. */
   readonly criSockets: readonly string[];
+  /** Where the CNI programs are installed from and to; undefined = somebody else does that, as in the lab. */
+  readonly programs: Omit<ProgramsOptions, "log" | "now"> | undefined;
   /** Port of health and metrics; 0 = none. */
   readonly healthPort: number;
   readonly log: Log;
+  /** Told the level that Config asks for, now and at every change. */
+  readonly setLogLevel?: ((level: LogLevel) => void) | undefined;
   readonly sha256: Sha256;
 }
-
-/** Key under which the last seen own HostInterface is kept on disk: a user's rows must outlive an API outage. */
-const ownObject = "HostInterface";
 
 /**
  * Runs a node's daemon until `signal` fires. Pods are served as soon as the record is open and the NICs have been looked
@@ -65,7 +73,16 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
     feedView(copies, view, signal);
     offerNics({ discovery, copies, view, store, node }, signal);
 
-    const server = await serveNode({ attachments, view, log, socket: socketPath(paths) });
+    const events = createEvents(kube, { component: "multinic-nicd", host: node, log });
+    let observeRequest: ObserveRequest | undefined;
+    const server = await serveNode({
+      attachments,
+      view,
+      log,
+      socket: socketPath(paths),
+      observe: (verb, seconds, code) => observeRequest?.(verb, seconds, code),
+      refused: (request, error) => tellPod(events, request, error),
+    });
     const sandboxes = criSocket === undefined ? undefined : new CriSandboxes(criSocket);
     const podUids = () =>
       copies.pods?.synced
@@ -79,6 +96,11 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       sandboxes,
       podUids,
     });
+    const config = () => countingConfig(copies.configs.list());
+    copies.configs.onChange(() => options.setLogLevel?.(logLevelOf(config()?.spec.logLevel)));
+    const leaving = createLeaving(copies.configs);
+    const programs =
+      options.programs && new CniPrograms({ ...options.programs, log, now: Date.now });
     const work = new NodeWork(
       {
         ...options,
@@ -90,6 +112,9 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
         collector,
         clock,
         tombstones: tombstoneDir(paths),
+        leaving,
+        pace: () => paceOf(config()?.spec),
+        conditions: () => (programs ? [programs.condition] : []),
       },
       signal,
     );
@@ -103,15 +128,36 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
                 discovery.current !== undefined || "the NICs have not been looked at",
               copies: () => allSynced(copies) || "the API server has not been read yet",
               routes: () => work.routesSeen || "the host's routes have not been compared yet",
+              ...(programs && { programs: () => programs.settled }),
             },
           });
+    let counted = (controller: Controller) => controller;
+    if (health) {
+      counted = await countReconciles(health.registry);
+      observeRequest = await registerNodeMetrics(health.registry, {
+        attachments,
+        pools: copies.pools,
+        networks: () => work.networks,
+        installed: () => programs?.installed,
+      });
+    }
+    const controllers = [
+      work.controller,
+      publishPools({ kube, pools: copies.pools, attachments, log }, signal),
+    ];
+    if (programs) {
+      const changed = () => {
+        tellHost(events, copies.hostInterfaces.get(node), programs.condition);
+        work.publishSoon();
+      };
+      const { configs } = copies;
+      const deps = { programs, attachments, configs, leaving, changed, log };
+      controllers.push(programsWork(deps, signal));
+    }
     log.info("serving", { node, socket: socketPath(paths), cri: criSocket ?? "none" });
     try {
       await Promise.all([
-        runControllers(
-          [work.controller, publishPools({ kube, pools: copies.pools, attachments, log }, signal)],
-          signal,
-        ),
+        runControllers(controllers.map(counted), signal),
         work.follow(routeEvents, signal),
         following,
       ]);
@@ -123,49 +169,4 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
   } finally {
     store.close();
   }
-}
-
-/** Keeps the view's NICs what counts on this host: the user's rows where he wrote them, else the discovered ones. */
-function offerNics(
-  of: { discovery: NicDiscovery; copies: Copies; view: StoredView; store: Store; node: string },
-  signal: AbortSignal,
-): void {
-  const { discovery, copies, view, store, node } = of;
-  const kept = store.objects(ownObject).find(({ name }) => name === node);
-  let own: HostInterface | undefined = kept ? JSON.parse(kept.json) : undefined;
-  const offer = () => {
-    const found = discovery.current;
-    if (!found) return;
-    const unlinkable = found.interfaces.flatMap((nic) =>
-      nic.reason === "IPoIB" ? [nic.interfaceName] : [],
-    );
-    view.setNics(offeredRows(found.rows, own), {
-      parents: discovery.parents,
-      unlinkable: new Set(unlinkable),
-    });
-  };
-  const stops = [
-    discovery.onChange(offer),
-    copies.hostInterfaces.onChange((_before, after) => {
-      own = after;
-      if (after) {
-        const { apiVersion, kind, metadata, spec } = after;
-        const { name, labels } = metadata;
-        store.putObject(
-          ownObject,
-          node,
-          JSON.stringify({ apiVersion, kind, metadata: { name, labels }, spec }),
-        );
-      } else store.deleteObject(ownObject, node);
-      offer();
-    }),
-  ];
-  signal.addEventListener(
-    "abort",
-    () => {
-      for (const stop of stops) stop();
-    },
-    { once: true },
-  );
-  offer();
 }

@@ -5,7 +5,13 @@ import type { Kube } from "../kube/kube.ts";
 import { createQueue, type Queue } from "../kube/queue.ts";
 import type { Kernel, KernelEvent } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
-import { type HostReport, isUnmanaged, sameValue } from "../plan/hostinterface.ts";
+import {
+  type HostReport,
+  isUnmanaged,
+  type SaidCondition,
+  sameValue,
+} from "../plan/hostinterface.ts";
+import type { Pace } from "../plan/pace.ts";
 import type { NodePaths } from "../settings.ts";
 import type { Attachments } from "./attachments.ts";
 import type { Collector } from "./collector.ts";
@@ -31,6 +37,12 @@ export interface NodeWorkDeps {
   readonly log: Log;
   /** Folder of the detaches that were left while nicd was away. */
   readonly tombstones: string;
+  /** Whether this host leaves for good; undefined while that is not known. */
+  readonly leaving: () => boolean | undefined;
+  /** Follows Config. */
+  readonly pace: () => Pace;
+  /** What else the HostInterface's conditions say. */
+  readonly conditions: () => readonly SaidCondition[];
 }
 
 /** The standing tasks of a node; each is one key of the queue, so none ever runs twice at a time. */
@@ -38,9 +50,6 @@ type Task = "routes" | "publish" | "rates" | "collect";
 
 /** Changes of objects and of the kernel that come together are worked on once. */
 const settleMs = 50;
-const routesAgainMs = 5000;
-/** Upstream's daemon looked at its routes again this often; it mends what was changed without a notification. */
-const routesQuietMs = 60_000;
 const collectMs = 10_000;
 
 /** Routes, the HostInterface object and lost attachments of one node. */
@@ -105,12 +114,22 @@ export class NodeWork {
     return this.#networks !== undefined;
   }
 
+  /** Routes by network, as last reported. */
+  get networks(): readonly NetworkRoutesStatus[] {
+    return this.#networks ?? [];
+  }
+
   /** Looks at the routes again after each kernel event that may have changed them. */
   async follow(events: AsyncIterable<KernelEvent>, signal: AbortSignal): Promise<void> {
     for await (const event of events) {
       if (signal.aborted) return;
       if (touchesRoutes(event)) this.#ask("routes");
     }
+  }
+
+  /** Asks for another look at what the HostInterface says. */
+  publishSoon(): void {
+    this.#ask("publish");
   }
 
   #ask(task: Task): void {
@@ -135,10 +154,8 @@ export class NodeWork {
 
   async #doRoutes(): Promise<Next> {
     const { copies } = this.#deps;
-    if (!copies.configs.synced) return "done";
-    const leaving = copies.configs
-      .list()
-      .some((config) => config.metadata.deletionTimestamp !== undefined);
+    const leaving = this.#deps.leaving();
+    if (leaving === undefined) return "done";
     const before =
       this.#networks ?? copies.hostInterfaces.get(this.#deps.node)?.status?.networks ?? [];
     const report = leaving
@@ -150,7 +167,9 @@ export class NodeWork {
       this.#networks = report.networks;
       this.#ask("publish");
     }
-    return { after: report.failed ? routesAgainMs : routesQuietMs };
+    const { urgentMs, normalMs } = this.#deps.pace();
+    // The quiet look mends what was changed without a notification.
+    return { after: report.failed ? urgentMs : normalMs };
   }
 
   async #publish(): Promise<Next> {
@@ -169,7 +188,7 @@ export class NodeWork {
       seen: () => copies.hostInterfaces.get(node),
     });
     // One that is being deleted is made anew when the watch says it is gone.
-    return done.leaving ? { after: routesAgainMs } : "done";
+    return done.leaving ? { after: this.#deps.pace().urgentMs } : "done";
   }
 
   #report(): HostReport | undefined {
@@ -191,6 +210,7 @@ export class NodeWork {
           reason: "Serving",
           message: "nicd serves pods on this node",
         },
+        ...this.#deps.conditions(),
       ],
     };
   }

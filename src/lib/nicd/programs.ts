@@ -31,9 +31,15 @@ export class CniPrograms {
     return { type: "CNIInstalled", ...this.#state };
   }
 
-  /** True, or why pods cannot be attached on this host. */
-  get installed(): true | string {
-    return this.#state.status === "True" || `${this.#state.reason}: ${this.#state.message}`;
+  /** Whether this version's programs are in place. */
+  get installed(): boolean {
+    return this.#state.reason === "Installed";
+  }
+
+  /** True when the host is as it should be, in place or taken away; else why not, for /readyz. */
+  get settled(): true | string {
+    const { status, reason, message } = this.#state;
+    return status === "True" || reason === "Removed" || `${reason}: ${message}`;
   }
 
   /** Installs what is missing or different; false = try again later, the condition says why. */

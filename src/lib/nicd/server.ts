@@ -2,7 +2,13 @@ import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf, explain, Failure, InvalidInput } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { faultCode, type NodeFault, type Verb, verbs } from "../node/contract.ts";
+import {
+  type AttachRequest,
+  faultCode,
+  type NodeFault,
+  type Verb,
+  verbs,
+} from "../node/contract.ts";
 import type { Attachments } from "./attachments.ts";
 import { readiness } from "./readiness.ts";
 import { readAttach, readGc, readKey, readStatus } from "./requests.ts";
@@ -16,6 +22,10 @@ export interface ServerDeps {
   readonly socket: string;
   /** How long a client may take to send its body (ms). */
   readonly bodyMs?: number;
+  /** Told of each answer to a known verb: seconds, and the fault code of a refusal. */
+  readonly observe?: ((verb: Verb, seconds: number, code: number | undefined) => void) | undefined;
+  /** Told why a well-formed attach was refused. */
+  readonly refused?: ((request: AttachRequest, error: unknown) => void) | undefined;
 }
 
 export interface NodeServer {
@@ -50,26 +60,34 @@ export async function serveNode(deps: ServerDeps): Promise<NodeServer> {
 }
 
 async function answer(request: Request, deps: ServerDeps): Promise<Response> {
+  const begun = performance.now();
+  let verb: Verb | undefined;
+  const observe = (code?: number) => {
+    if (verb) deps.observe?.(verb, (performance.now() - begun) / 1000, code);
+  };
   try {
     if (request.method !== "POST") {
       return fault(405, { code: faultCode.internal, msg: "every verb is POST", details: "" });
     }
     const { pathname } = new URL(request.url);
-    const verb = verbs.find((known) => pathname === `/v1/${known}`);
+    verb = verbs.find((known) => pathname === `/v1/${known}`);
     if (!verb) {
       const msg = `nicd knows no ${JSON.stringify(pathname.slice(0, 40))}`;
       return fault(404, { code: faultCode.internal, msg, details: `verbs: ${verbs.join(", ")}` });
     }
-    return Response.json(handlers[verb](await readBody(request, deps.bodyMs ?? 10_000), deps));
+    const reply = handlers[verb](await readBody(request, deps.bodyMs ?? 10_000), deps);
+    observe();
+    return Response.json(reply);
   } catch (error) {
+    observe(faultOf(error));
     return refuse(error, deps.log);
   }
 }
 
 const handlers: Readonly<Record<Verb, (body: unknown, deps: ServerDeps) => unknown>> = {
-  attach(body, { attachments, log }) {
+  attach(body, { attachments, log, refused }) {
     const request = readAttach(body);
-    const reply = attachments.attach(request);
+    const reply = told(request, () => attachments.attach(request), refused);
     const { network, containerID, ifname, pod } = request;
     log.info("attached", { network, containerID, ifname, pod, ...reply });
     return reply;
@@ -84,6 +102,15 @@ const handlers: Readonly<Record<Verb, (body: unknown, deps: ServerDeps) => unkno
   gc: (body, { attachments }) => attachments.gc(readGc(body)),
   status: (body, { attachments, view }) => readiness(readStatus(body), attachments, view),
 };
+
+function told<T>(request: AttachRequest, attach: () => T, refused: ServerDeps["refused"]): T {
+  try {
+    return attach();
+  } catch (error) {
+    refused?.(request, error);
+    throw error;
+  }
+}
 
 async function readBody(request: Request, withinMs: number): Promise<unknown> {
   const late = Promise.withResolvers<never>();
@@ -107,13 +134,17 @@ function bad(why: string): InvalidInput {
 
 /** Errors with a code of ours are answers; anything else is nicd's own trouble and is logged. */
 function refuse(error: unknown, log: Log): Response {
-  const known = error instanceof InvalidInput ? faultCode.invalidConfig : Number(codeOf(error));
-  const mine: readonly number[] = Object.values(faultCode);
-  const code = mine.includes(known) ? known : faultCode.internal;
+  const code = faultOf(error);
   const [msg = "nicd failed", ...causes] = messages(error);
   if (code === faultCode.internal) log.error("request failed", { error: explain(error) });
   else log.warn("request refused", { code, error: explain(error) });
   return fault(httpStatus[code] ?? 409, { code, msg, details: causes.join(": ") });
+}
+
+function faultOf(error: unknown): number {
+  const known = error instanceof InvalidInput ? faultCode.invalidConfig : Number(codeOf(error));
+  const mine: readonly number[] = Object.values(faultCode);
+  return mine.includes(known) ? known : faultCode.internal;
 }
 
 const httpStatus: Readonly<Record<number, number>> = {

@@ -2,6 +2,8 @@ import type { Cidr, MultiNicNetwork, MultiNicNetworkStatus } from "../api/kinds.
 import { codeOf, explain } from "../errors.ts";
 import type { CidrStep } from "../plan/cidrs.ts";
 import type { DefinitionPlan, DefinitionStep } from "../plan/definitionsteps.ts";
+import { networkConditions } from "../plan/networkconditions.ts";
+import { type NetworkSeen, networkStatus } from "../plan/networkstatus.ts";
 import type { PoolStep } from "../plan/pools.ts";
 import type { Deps } from "./deps.ts";
 
@@ -77,14 +79,13 @@ async function applyDefinition(step: DefinitionStep, deps: Deps): Promise<void> 
 }
 
 /** Writes a network's status when something in it has changed; says what went wrong in an Event when it turns bad. */
-export async function writeNetworkStatus(
-  network: MultiNicNetwork,
-  status: Omit<MultiNicNetworkStatus, "lastSyncTime" | "conditions">,
-  deps: Deps,
-): Promise<void> {
-  const { lastSyncTime: _time, conditions: _conditions, ...before } = network.status ?? emptyStatus;
-  if (Bun.deepEquals(before, status)) return;
+export async function writeNetworkStatus(seen: NetworkSeen, deps: Deps): Promise<void> {
+  const { network } = seen;
   const lastSyncTime = new Date(deps.now()).toISOString().replace(/\.\d+Z$/, "Z");
+  const conditions = networkConditions(seen, lastSyncTime);
+  const status = { ...networkStatus(seen), conditions };
+  const { lastSyncTime: _time, ...before } = network.status ?? emptyStatus;
+  if (Bun.deepEquals(before, status)) return;
   await deps.kube.patch(
     "MultiNicNetwork",
     network.metadata.name,

@@ -2,7 +2,6 @@ import { parseIpam } from "../api/ipam.ts";
 import type { IpamSpec } from "../api/kinds.ts";
 import type { Next } from "../kube/controller.ts";
 import { planDefinitions } from "../plan/definitionsteps.ts";
-import { networkStatus } from "../plan/networkstatus.ts";
 import { everyStep, writeNetworkStatus } from "./apply.ts";
 import type { Deps } from "./deps.ts";
 import { dropFinalizer, networkFinalizer } from "./finalizers.ts";
@@ -63,7 +62,7 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
 
 /** Lists in status the pods that keep the network's addresses. */
 async function say(seen: Observed, lingeringPods: readonly string[], deps: Deps): Promise<void> {
-  const status = networkStatus({
+  const state = {
     network: seen.network,
     ipam: ipamOf(seen.network.spec.ipam),
     faults: [],
@@ -72,8 +71,8 @@ async function say(seen: Observed, lingeringPods: readonly string[], deps: Deps)
     hostInterfaces: seen.hostInterfaces,
     daemons: seen.daemons,
     lingeringPods,
-  });
-  await writeNetworkStatus(seen.network, status, deps);
+  };
+  await writeNetworkStatus(state, deps);
 }
 
 function ipamOf(text: string): IpamSpec | undefined {

@@ -7,7 +7,6 @@ import { cloudReserved } from "../plan/cloud.ts";
 import { planDefinitions, wantedNamespaces } from "../plan/definitionsteps.ts";
 import { discoveredPlanes } from "../plan/discoveredplanes.ts";
 import { networkFaults } from "../plan/networkfaults.ts";
-import { networkStatus } from "../plan/networkstatus.ts";
 import { planPools } from "../plan/pools.ts";
 import { applyCidrs, applyDefinitions, applyPools, writeNetworkStatus } from "./apply.ts";
 import { cleanUpNetwork } from "./cleanup.ts";
@@ -41,8 +40,7 @@ export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> 
     : { matching: 0, wanted: 0, failed: 0 };
 
   await writeNetworkStatus(
-    network,
-    networkStatus({
+    {
       network,
       ipam: ipam?.config,
       faults,
@@ -50,7 +48,7 @@ export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> 
       slices,
       hostInterfaces: seen.hostInterfaces,
       daemons: seen.daemons,
-    }),
+    },
     deps,
   );
   const { urgentMs, normalMs, longMs } = deps.pace();

@@ -7,6 +7,7 @@ import type {
   NetworkAttachmentDefinition,
 } from "../api/kinds.ts";
 import type { NamespaceObject, NodeObject } from "../kube/kube.ts";
+import { configName, countingConfig } from "../plan/countingconfig.ts";
 import { overlappingSubnets } from "../plan/overlap.ts";
 import type { Deps } from "./deps.ts";
 
@@ -29,8 +30,7 @@ export interface Observed {
   readonly overlaps: readonly string[];
 }
 
-/** Name of the Config that counts, as v1.3.x fixed it. */
-export const configName = "multi-nicd";
+export { configName };
 
 /** Reads what concerns one network out of the copies; the copies must be ready. */
 export function observeNetwork(network: MultiNicNetwork, deps: Deps): Observed {
@@ -39,7 +39,7 @@ export function observeNetwork(network: MultiNicNetwork, deps: Deps): Observed {
   const nodes = stores.nodes.list();
   return {
     network,
-    config: stores.configs.get(configName) ?? stores.configs.list()[0],
+    config: countingConfig(stores.configs.list()),
     slices: stores.cidrs.list().filter((cidr) => cidr.spec.config.name === name),
     pools: stores.pools.list().filter((pool) => pool.spec.netAttachDef === name),
     definitions: stores.definitions.list().filter((one) => one.metadata.name === name),

@@ -1,16 +1,21 @@
+import type { Registry } from "prom-client";
 import type { HostInterface } from "../api/kinds.ts";
 import { type Controller, runControllers, type Source, source } from "../kube/controller.ts";
 import { createEvents } from "../kube/events.ts";
 import { fence } from "../kube/fence.ts";
 import type { Kube, Store } from "../kube/kube.ts";
 import { holdLease, type Leadership } from "../kube/lease.ts";
-import type { Log } from "../log.ts";
+import type { Log, LogLevel } from "../log.ts";
+import { countingConfig } from "../plan/countingconfig.ts";
+import { logLevelOf } from "../plan/loglevel.ts";
+import { paceOf } from "../plan/pace.ts";
 import { reconcileConfig } from "./config.ts";
+import { defaultConfigOnce } from "./defaultconfig.ts";
 import type { Deps } from "./deps.ts";
 import { hasAbandoned, stripAbandoned } from "./finalizers.ts";
 import { reconcileHostInterface } from "./hostinterface.ts";
+import { type OperatorMetrics, registerOperatorMetrics } from "./metrics.ts";
 import { reconcileNetwork } from "./network.ts";
-import { configName } from "./observe.ts";
 import { createStores, type Stores, storesReady } from "./stores.ts";
 
 export interface OperatorOptions {
@@ -20,6 +25,10 @@ export interface OperatorOptions {
   /** Who contends for the lease: unique among replicas and restarts. */
   readonly identity: string;
   readonly log: Log;
+  /** Told the level that Config asks for, now and at every change. */
+  readonly setLogLevel?: ((level: LogLevel) => void) | undefined;
+  /** Where metrics are registered; undefined = none are kept. */
+  readonly registry?: Registry | undefined;
   readonly now: () => number;
   readonly sha256: (text: string) => string;
   /** False = no lease: only one operator runs, as in tests. */
@@ -28,13 +37,19 @@ export interface OperatorOptions {
 
 /** Changes that come close together are looked at once. */
 const settleMs = 50;
+const rollMs = 1000;
 
 /** Runs the operator until `signal` fires: copies of all objects at once, controllers while it leads. */
 export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
   const { kube, log, namespace } = options;
   const stores = createStores(kube, { namespace, log }, signal);
+  stores.configs.onChange(() => {
+    const spec = countingConfig(stores.configs.list())?.spec;
+    options.setLogLevel?.(logLevelOf(spec?.logLevel));
+  });
   await storesReady(stores, signal);
-  if (!options.elect) return lead(options, stores, { kube, signal });
+  const metrics = options.registry && (await registerOperatorMetrics(options.registry, stores));
+  if (!options.elect) return lead(options, stores, { kube, signal, metrics });
   await holdLease(
     kube,
     {
@@ -43,7 +58,11 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
       identity: options.identity,
       log,
       lead: (leadership: Leadership) =>
-        lead(options, stores, { kube: fence(kube, leadership.check), signal: leadership.signal }),
+        lead(options, stores, {
+          kube: fence(kube, leadership.check),
+          signal: leadership.signal,
+          metrics,
+        }),
     },
     signal,
   );
@@ -52,7 +71,11 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
 async function lead(
   options: OperatorOptions,
   stores: Stores,
-  as: { readonly kube: Kube; readonly signal: AbortSignal },
+  as: {
+    readonly kube: Kube;
+    readonly signal: AbortSignal;
+    readonly metrics: OperatorMetrics | undefined;
+  },
 ): Promise<void> {
   const { log, namespace, image, now, sha256 } = options;
   const events = createEvents(as.kube, { component: "multinic-operator", log });
@@ -65,10 +88,17 @@ async function lead(
     sha256,
     namespace,
     image,
-    pace: () => pace(stores),
+    pace: () => paceOf(countingConfig(stores.configs.list())?.spec),
   };
   log.info("leading");
-  await runControllers(controllers(deps), as.signal);
+  const { metrics } = as;
+  metrics?.leads(true);
+  try {
+    const all = controllers(deps);
+    await runControllers(metrics ? all.map(metrics.count) : all, as.signal);
+  } finally {
+    metrics?.leads(false);
+  }
   await events.flush();
 }
 
@@ -113,11 +143,19 @@ function controllers(deps: Deps): Controller[] {
       reconcile: (name) => reconcileHostInterface(name, deps),
       sources: [own(stores.hostInterfaces), source(stores.nodes, (node) => [node.metadata.name])],
     },
+    defaultConfigOnce(deps),
     {
       name: "config",
       log,
       reconcile: (name) => reconcileConfig(name, deps),
-      sources: [own(stores.configs), source(stores.daemonSets, () => [configName])],
+      sources: [
+        own(stores.configs),
+        // A rolling DaemonSet's status changes with every pod.
+        settled(
+          source(stores.daemonSets, (one) => [one.metadata.name]),
+          rollMs,
+        ),
+      ],
     },
     {
       name: "abandoned-finalizers",
@@ -198,17 +236,5 @@ function settled(inner: Source, ms: number): Source {
         timer ??= setTimeout(flush, ms);
       }, signal);
     },
-  };
-}
-
-/** Reads the pace from Config, with upstream's defaults (urgent 5 s, normal 1 min, long 10 min). */
-function pace(stores: Stores) {
-  const spec = stores.configs.get(configName)?.spec;
-  const positive = (value: number | undefined, fallback: number) =>
-    value !== undefined && value > 0 ? value : fallback;
-  return {
-    urgentMs: positive(spec?.urgentReconcileSeconds, 5) * 1000,
-    normalMs: positive(spec?.normalReconcileMinutes, 1) * 60_000,
-    longMs: positive(spec?.longReconcileMinutes, 10) * 60_000,
   };
 }

@@ -11,11 +11,17 @@ interface OwnMount extends ConfigMount {
   readonly follows?: boolean;
 }
 
+/** Where nicd finds the host's CNI folder. */
+export const cniBinPath = "/host/opt/cni/bin";
+/** Where nicd finds the host's /usr: every host has one, and it tells which loader the host's programs run with. */
+export const hostUsrPath = "/host/usr";
+
 /** What nicd needs of its host; folders, never files, as a missing file would become a folder there. */
 const ownMounts: readonly OwnMount[] = [
   { name: "run", podpath: "/run/multinic", hostpath: "/run/multinic" },
   { name: "state", podpath: "/var/lib/multinic", hostpath: "/var/lib/multinic" },
   { name: "netns", podpath: "/run/netns", hostpath: "/run/netns", readOnly: true, follows: true },
+  { name: "host-usr", podpath: hostUsrPath, hostpath: "/usr", readOnly: true },
   { name: "iproute2", podpath: "/host/etc/iproute2", hostpath: "/etc/iproute2" },
   // Where the CRI socket is, for the list of sandboxes that are alive.
   { name: "containerd", podpath: "/run/containerd", hostpath: "/run/containerd", readOnly: true },
@@ -81,7 +87,7 @@ function cniBin(configured: readonly ConfigMount[], found: string | undefined): 
   const own = configured.find((mount) => mount.name === "cnibin");
   return {
     name: "cnibin",
-    podpath: "/host/opt/cni/bin",
+    podpath: cniBinPath,
     hostpath: found ?? own?.hostpath ?? "/opt/cni/bin",
   };
 }

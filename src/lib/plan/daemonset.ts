@@ -1,7 +1,7 @@
 import type { Config, ConfigSpec } from "../api/kinds.ts";
 import { generatedLabel } from "../api/meta.ts";
 import { InvalidInput } from "../errors.ts";
-import { mountsOf } from "./daemonmounts.ts";
+import { cniBinPath, hostUsrPath, mountsOf } from "./daemonmounts.ts";
 
 /** What the DaemonSet is made from beside its Config. */
 export interface DaemonSources {
@@ -117,6 +117,8 @@ function environmentOf(config: Config): Record<string, unknown>[] {
       valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "spec.nodeName" } },
     },
     { name: "MULTINIC_IPROUTE2_DIR", value: "/host/etc/iproute2" },
+    { name: "MULTINIC_CNI_DIR", value: cniBinPath },
+    { name: "MULTINIC_HOST_USR", value: hostUsrPath },
   ];
   const named = new Set(own.map((variable) => variable["name"]));
   return [...own, ...ours.filter((variable) => !named.has(variable["name"]))];

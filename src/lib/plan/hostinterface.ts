@@ -71,7 +71,8 @@ export function changedStatus(
   return sameValue(status, stored.status) ? undefined : { ...stored, status };
 }
 
-function mergeConditions(
+/** Puts what is said beside the stored conditions of others; the time of a status that stays is kept, else it is `at`. */
+export function mergeConditions(
   stored: readonly Condition[],
   said: readonly SaidCondition[],
   at: string,

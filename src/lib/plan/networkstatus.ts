@@ -65,7 +65,8 @@ function computeResults(slices: readonly Cidr[]): { netAddress: string; numOfHos
   return [...hosts.values()].map((row) => ({ netAddress: row.netAddress, numOfHosts: row.count }));
 }
 
-function configStatus(seen: NetworkSeen): { status: ConfigStatus; message: string } {
+/** Judges the configuration: Failed says what is wrong, WaitForConfig how many definitions are missing. */
+export function configStatus(seen: NetworkSeen): { status: ConfigStatus; message: string } {
   if (seen.faults.length > 0) return { status: "Failed", message: seen.faults.join("; ") };
   const { matching, wanted } = seen.definitions;
   if (matching === wanted) return { status: "Success", message: "" };
@@ -75,8 +76,8 @@ function configStatus(seen: NetworkSeen): { status: ConfigStatus; message: strin
   };
 }
 
-/** Failed before Unknown before WaitForRoutes: the message names what needs a person first. */
-function routeStatus(seen: NetworkSeen): { status: RouteStatus; message: string } {
+/** Judges the routes: Failed before Unknown before WaitForRoutes, as the message names what needs a person first. */
+export function routeStatus(seen: NetworkSeen): { status: RouteStatus; message: string } {
   const mode = seen.ipam?.vlanMode ?? "";
   if (!seen.network.spec.multiNICIPAM || (mode !== "l3" && mode !== "l3s"))
     return { status: "N/A", message: "" };

@@ -6,8 +6,8 @@ const where = { namespace: operatorNamespace };
 
 test("operator makes nicd's DaemonSet from Config, follows a change of it, and puts back what is deleted", async () => {
   await using world = await OperatorWorld.start();
-  world.operator();
   await world.kube.create("Config", ownConfig());
+  world.operator();
   const text = (o: unknown) => JSON.stringify(o);
   const made = await world.until(
     "DaemonSet",
@@ -27,8 +27,8 @@ test("operator takes the DaemonSet away with its Config, after every living host
   await using world = await OperatorWorld.start();
   await world.join(1);
   await world.join(2);
-  world.operator();
   await world.kube.create("Config", ownConfig({ urgentReconcileSeconds: 1 }));
+  world.operator();
   await world.until("DaemonSet", "multi-nicd", () => true, where);
   await world.network("net");
   await world.status("net", (s) => s.discovery.cidrProcessed === 2);

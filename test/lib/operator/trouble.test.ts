@@ -44,7 +44,9 @@ test("operator that starts again writes nothing", async () => {
   // The next change shows that everything has been looked at once.
   await world.join(3);
   await world.status("net", (s) => s.discovery.cidrProcessed === 3);
-  const first = world.writes.slice(0, 1).map(({ verb, kind, name }) => `${verb} ${kind} ${name}`);
+  // Applying the DaemonSet anew changes nothing on the server.
+  const changes = world.writes.filter(({ verb }) => verb !== "apply");
+  const first = changes.slice(0, 1).map(({ verb, kind, name }) => `${verb} ${kind} ${name}`);
   expect(first).toEqual(["replace CIDR net"]);
   const after = new Set(await versions(world));
   const changed = before.filter((one) => !after.has(one)).map((one) => one.split("@")[0]);

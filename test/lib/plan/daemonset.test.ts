@@ -95,6 +95,8 @@ test("daemonSet honours every field of Config's daemon", () => {
     "K8S_NODENAME",
     "A",
     "MULTINIC_IPROUTE2_DIR",
+    "MULTINIC_CNI_DIR",
+    "MULTINIC_HOST_USR",
   ]);
   expect(made.env[0]).toEqual({ name: "K8S_NODENAME", value: "mine" });
   expect(made.volumeMounts).toContainEqual({ name: "extra", mountPath: "/extra" });

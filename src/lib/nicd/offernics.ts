@@ -1,0 +1,54 @@
+import type { HostInterface } from "../api/kinds.ts";
+import { offeredRows } from "../plan/hostinterface.ts";
+import type { Copies } from "./copies.ts";
+import type { NicDiscovery } from "./discovery.ts";
+import type { Store } from "./store.ts";
+import type { StoredView } from "./view.ts";
+
+/** Key under which the last seen own HostInterface is kept on disk: a user's rows must outlive an API outage. */
+const ownObject = "HostInterface";
+
+/** Keeps the view's NICs what counts on this host: the user's rows where he wrote them, else the discovered ones. */
+export function offerNics(
+  of: { discovery: NicDiscovery; copies: Copies; view: StoredView; store: Store; node: string },
+  signal: AbortSignal,
+): void {
+  const { discovery, copies, view, store, node } = of;
+  const kept = store.objects(ownObject).find(({ name }) => name === node);
+  let own: HostInterface | undefined = kept ? JSON.parse(kept.json) : undefined;
+  const offer = () => {
+    const found = discovery.current;
+    if (!found) return;
+    const unlinkable = found.interfaces.flatMap((nic) =>
+      nic.reason === "IPoIB" ? [nic.interfaceName] : [],
+    );
+    view.setNics(offeredRows(found.rows, own), {
+      parents: discovery.parents,
+      unlinkable: new Set(unlinkable),
+    });
+  };
+  const stops = [
+    discovery.onChange(offer),
+    copies.hostInterfaces.onChange((_before, after) => {
+      own = after;
+      if (after) {
+        const { apiVersion, kind, metadata, spec } = after;
+        const { name, labels } = metadata;
+        store.putObject(
+          ownObject,
+          node,
+          JSON.stringify({ apiVersion, kind, metadata: { name, labels }, spec }),
+        );
+      } else store.deleteObject(ownObject, node);
+      offer();
+    }),
+  ];
+  signal.addEventListener(
+    "abort",
+    () => {
+      for (const stop of stops) stop();
+    },
+    { once: true },
+  );
+  offer();
+}
