@@ -40,7 +40,7 @@ export function createQueue(options: QueueOptions = {}): Queue {
   const active = new Set<string>();
   const again = new Set<string>();
   const delayed = new Map<string, { at: number; cancel: () => void }>();
-  const backoffs = new Map<string, Backoff>();
+  const backoffs = new Map<string, { readonly backoff: Backoff; due: number }>();
   const takers: ((key: string | undefined) => void)[] = [];
   let closed = false;
 
@@ -74,9 +74,12 @@ export function createQueue(options: QueueOptions = {}): Queue {
     add,
     addAfter,
     retry(key) {
-      const backoff = backoffs.get(key) ?? createBackoff(limits);
-      backoffs.set(key, backoff);
-      const wait = backoff.next();
+      const failing = backoffs.get(key) ?? { backoff: createBackoff(limits), due: 0 };
+      backoffs.set(key, failing);
+      // A change woke the key before its time: the burst of failures that follows is one failure.
+      const early = failing.due - clock.now();
+      const wait = early > 0 ? early : failing.backoff.next();
+      failing.due = clock.now() + wait;
       addAfter(key, wait);
       return wait;
     },

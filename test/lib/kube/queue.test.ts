@@ -50,14 +50,33 @@ test("createQueue.addAfter waits, the earliest wish counts, and add overtakes it
   expect(clock.waiting).toBe(0);
 });
 
-test("createQueue.retry doubles a key's wait up to the longest, forget starts over, keys are apart", () => {
-  const { queue } = make();
-  expect([1, 2, 3, 4, 5, 6, 7, 8].map(() => queue.retry("a"))).toEqual([
-    750, 1500, 3000, 6000, 12_000, 24_000, 45_000, 45_000,
-  ]);
+test("createQueue.retry doubles a key's wait up to the longest, forget starts over, keys are apart", async () => {
+  const { clock, queue } = make();
+  const waits: number[] = [];
+  for (let failures = 0; failures < 8; failures++) {
+    const wait = queue.retry("a");
+    waits.push(wait);
+    await clock.advance(wait);
+    await queue.take();
+    queue.done("a");
+  }
+  expect(waits).toEqual([750, 1500, 3000, 6000, 12_000, 24_000, 45_000, 45_000]);
   expect(queue.retry("b")).toBe(750);
   queue.forget("a");
   expect(queue.retry("a")).toBe(750);
+});
+
+test("createQueue.retry counts failures of a key that was woken before its time as one", async () => {
+  const { clock, queue } = make();
+  expect(queue.retry("a")).toBe(750);
+  await clock.advance(250);
+  queue.add("a");
+  await queue.take();
+  expect(queue.retry("a")).toBe(500);
+  queue.done("a");
+  await clock.advance(500);
+  expect(await queue.take()).toBe("a");
+  expect(queue.retry("a")).toBe(1500);
 });
 
 test("createQueue.close wakes every taker, drops what waits, and takes nothing more", async () => {

@@ -75,7 +75,7 @@ test("operator deletes and moves nothing while the API fails, and goes on when i
   await world.until("NetworkAttachmentDefinition", "net", () => true, { namespace: "later" });
   expect((await world.rows("net")).filter((row) => !row.startsWith("host3"))).toEqual(before);
   expect(world.writes.filter(({ verb }) => verb === "remove")).toEqual([]);
-});
+}, 40_000);
 
 test("operator loses nothing when the API server restarts and forgets its history", async () => {
   await using world = await OperatorWorld.start();
