@@ -66,7 +66,7 @@ export class OperatorWorld implements AsyncDisposable {
     const stop = new AbortController();
     const ended = runOperator(
       {
-        kube: this.#watched(),
+        kube: this.watched(),
         namespace: operatorNamespace,
         image: "registry.example/multinic:1",
         identity: "test",
@@ -96,7 +96,7 @@ export class OperatorWorld implements AsyncDisposable {
   }
 
   /** Passes everything on, counts writes, and lets the hook fail them. */
-  #watched(): Kube {
+  watched(): Kube {
     const { kube } = this;
     const before = (verb: Write["verb"], kind: KindName, name: string, namespace?: string) => {
       const write = { verb, kind, name, namespace };

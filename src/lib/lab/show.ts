@@ -1,5 +1,5 @@
 import type { Cidr, HostInterface, IPPool } from "../api/kinds.ts";
-import { parsePrefix, size } from "../ip.ts";
+import { poolUsage } from "../plan/poolusage.ts";
 
 /** Aligns rows in columns; the first row is the heading. */
 export function columns(rows: readonly (readonly string[])[]): string {
@@ -51,15 +51,12 @@ export function showPools(pools: readonly IPPool[]): string {
   return columns([
     ["POOL", "HOST", "NIC", "USED/SIZE", "HELD BY"],
     ...pools.map((pool) => {
-      const prefix = parsePrefix(pool.spec.podCIDR);
-      // The first and the last address of a podCIDR are never handed out.
-      const usable = prefix ? size(prefix) - 2n : 0n;
       const holders = pool.spec.allocations.map((a) => `${a.pod}=${a.address}`).join(" ");
       return [
         pool.metadata.name,
         pool.spec.hostName,
         pool.spec.interfaceName,
-        `${pool.spec.allocations.length}/${usable}`,
+        poolUsage(pool.spec),
         holders,
       ];
     }),

@@ -44,10 +44,10 @@ export const vlanId = 100;
 /** Lays a lab out: addresses are those of the worked example (host1 = 10.0.1.1 and 10.0.2.1), eth0 is in TEST-NET-1. */
 export function layOut(spec: LabSpec): LabTopology {
   const faults: Fault[] = [];
-  if (!(spec.hosts >= 1 && spec.hosts <= 64)) {
+  if (!(Number.isInteger(spec.hosts) && spec.hosts >= 1 && spec.hosts <= 64)) {
     faults.push({ path: "--hosts", problem: `${spec.hosts}: a lab has 1 to 64 hosts` });
   }
-  if (!(spec.nics >= 1 && spec.nics <= 16)) {
+  if (!(Number.isInteger(spec.nics) && spec.nics >= 1 && spec.nics <= 16)) {
     faults.push({ path: "--nics", problem: `${spec.nics}: a lab host has 1 to 16 NICs` });
   }
   if (faults.length > 0) throw new InvalidInput("Cannot lay out the lab", faults);

@@ -80,8 +80,6 @@ export class NodeWork {
       // The last attachment of a NIC that has left may let it go; a network's last one lets its routes go.
       attachments.onChange(() => {
         this.#ask("routes");
-        // The first pod of a podCIDR and the last one change what is reported in use.
-        this.#ask("publish");
         discovery.poke();
       }),
     ];
@@ -202,7 +200,7 @@ export class NodeWork {
         const rate = rates.get(row.interfaceName);
         return rate ? { ...row, rates: rate } : row;
       }),
-      networks: (this.#networks ?? []).map((network) => this.#inUse(network)),
+      networks: this.#networks ?? [],
       conditions: [
         {
           type: "Ready",
@@ -213,13 +211,6 @@ export class NodeWork {
         ...this.#deps.conditions(),
       ],
     };
-  }
-
-  /** Only podCIDRs that pods hold addresses of bind the operator: the others may move. */
-  #inUse(network: NetworkRoutesStatus): NetworkRoutesStatus {
-    const holds = (podCIDR: string) =>
-      this.#deps.attachments.allocationsOf(network.name, podCIDR).length > 0;
-    return { ...network, podCIDRs: network.podCIDRs.filter(holds) };
   }
 
   #names(): Set<string> {
