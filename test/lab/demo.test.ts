@@ -99,6 +99,21 @@ test("lab demo leaves nothing when it is interrupted before anything is up", asy
   expect(readdirSync(folder.at)).toEqual([]);
 });
 
+test("lab up leaves nothing when it is interrupted", async () => {
+  using folder = scratch();
+  const child = Bun.spawn([multinic, "lab", "up", "--dir", folder.dir], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  while (!existsSync(join(folder.dir, "kubeconfig"))) await new Promise(setImmediate);
+  child.kill("SIGINT");
+  expect(await new Response(child.stderr).text()).toContain("Interrupted");
+  expect(await child.exited).toBe(1);
+  expect(await processesOf(folder.dir)).toEqual([]);
+  expect(readdirSync(folder.at)).toEqual([]);
+});
+
 test("lab refuses a folder that holds somebody's files and does not touch it", async () => {
   using folder = scratch();
   mkdirSync(folder.dir);

@@ -61,19 +61,19 @@ export class OperatorWorld implements AsyncDisposable {
     return world;
   }
 
-  /** Starts an operator; returns the way to stop it. */
-  operator(): () => Promise<void> {
+  /** Starts an operator, which leads at once or contends for the lease as `elect`; returns the way to stop it. */
+  operator(options: { elect?: string } = {}): () => Promise<void> {
     const stop = new AbortController();
     const ended = runOperator(
       {
         kube: this.watched(),
         namespace: operatorNamespace,
         image: "registry.example/multinic:1",
-        identity: "test",
+        identity: options.elect ?? "test",
         log: silentLog,
         now: () => this.wall ?? Date.now(),
         sha256,
-        elect: false,
+        elect: options.elect !== undefined,
       },
       stop.signal,
     );
@@ -212,7 +212,7 @@ export class OperatorWorld implements AsyncDisposable {
         const object = await this.kube.get(kind, name, where);
         return object && wanted(object) ? { value: object } : { not: JSON.stringify(object) };
       },
-      8000,
+      20_000,
     );
   }
 
@@ -224,7 +224,7 @@ export class OperatorWorld implements AsyncDisposable {
         const object = await this.kube.get(kind, name, where);
         return object ? { not: JSON.stringify(object) } : { value: true };
       },
-      8000,
+      20_000,
     );
   }
 

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { eventually } from "../../../src/lib/lab/eventually.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { allSynced, createCopies, feedView } from "../../../src/lib/nicd/copies.ts";
@@ -6,6 +6,9 @@ import { hostnameLabel } from "../../../src/lib/plan/names.ts";
 import { host1Pools, pool, testNode } from "../../support/attachments.ts";
 import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
 import { sha256 } from "../../support/plan-world.ts";
+
+// Back-offs of several seconds may pass on a busy machine.
+setDefaultTimeout(30_000);
 
 const options = { node: "host1", log: silentLog, sha256, withPods: true };
 

@@ -1,10 +1,13 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { runController } from "../../../src/lib/kube/controller.ts";
 import { createInformer } from "../../../src/lib/kube/informer.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { publishPools } from "../../../src/lib/nicd/publishpools.ts";
 import { attachRequest, host1Pools, testNode } from "../../support/attachments.ts";
 import { OperatorWorld } from "../../support/operatorworld.ts";
+
+// Back-offs of several seconds may pass on a busy machine.
+setDefaultTimeout(30_000);
 
 const first = "net-192.168.0.0-24";
 const second = "net-192.168.64.0-24";

@@ -1,7 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Failure } from "../../../src/lib/errors.ts";
 import { ownConfig } from "../../support/objects.ts";
 import { OperatorWorld } from "../../support/operatorworld.ts";
+
+// Back-offs of several seconds may pass on a busy machine.
+setDefaultTimeout(30_000);
 
 /** A world whose network `net` is planned on two hosts that have reported. */
 async function running(): Promise<OperatorWorld> {

@@ -1,6 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { ownConfig } from "../../support/objects.ts";
 import { OperatorWorld, operatorNamespace } from "../../support/operatorworld.ts";
+
+// Back-offs of several seconds may pass on a busy machine.
+setDefaultTimeout(30_000);
 
 const where = { namespace: operatorNamespace };
 

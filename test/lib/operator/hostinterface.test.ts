@@ -1,5 +1,8 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
+
+// Back-offs of several seconds may pass on a busy machine.
+setDefaultTimeout(30_000);
 
 async function threeHosts(): Promise<OperatorWorld> {
   const world = await OperatorWorld.start();

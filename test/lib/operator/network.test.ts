@@ -1,8 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { parse } from "yaml";
 import { Failure } from "../../../src/lib/errors.ts";
 import { eventually } from "../../../src/lib/lab/eventually.ts";
 import { OperatorWorld, operatorNamespace } from "../../support/operatorworld.ts";
+
+// Back-offs of several seconds may pass on a busy machine.
+setDefaultTimeout(30_000);
 
 const sample = new URL("../../golden/samples/ipvlan-l3/network-status-field.yaml", import.meta.url);
 

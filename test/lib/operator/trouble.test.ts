@@ -1,7 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Failure } from "../../../src/lib/errors.ts";
 import { eventually } from "../../../src/lib/lab/eventually.ts";
 import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
+
+// Back-offs of several seconds may pass on a busy machine.
+setDefaultTimeout(30_000);
 
 /** Everything an operator makes, with its version. */
 async function versions(world: OperatorWorld): Promise<string[]> {
@@ -68,7 +71,7 @@ test("operator deletes and moves nothing while the API fails, and goes on when i
   };
   await world.join(3);
   await world.namespace("later");
-  await eventually("refusals", async () => (refused > 3 ? { value: true } : { not: `${refused}` }));
+  await eventually("refusals", async () => (refused > 1 ? { value: true } : { not: `${refused}` }));
   expect(await world.rows("net")).toEqual(before);
   world.hook = undefined;
   await world.status("net", (s) => s.discovery.cidrProcessed === 3);
@@ -114,6 +117,21 @@ test("operators that both believe to lead give no index twice", async () => {
     const { length } = await world.names("IPPool");
     return length === hosts * 4 ? { value: true } : { not: `${length}` };
   });
+});
+
+test("operators take the lead from one another, and the next goes on where the last stopped", async () => {
+  await using world = await OperatorWorld.start();
+  await world.join(1);
+  const stopFirst = world.operator({ elect: "first" });
+  await world.network("net");
+  await world.status("net", (s) => s.discovery.cidrProcessed === 1);
+  world.operator({ elect: "second" });
+  const before = await world.rows("net");
+  await stopFirst();
+  await world.join(2);
+  await world.status("net", (s) => s.discovery.cidrProcessed === 2);
+  expect((await world.rows("net")).filter((row) => row.startsWith("host1"))).toEqual(before);
+  await invariants(world, "net");
 });
 
 test("operator's writes grow with what joins, not with what is there", async () => {
