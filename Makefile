@@ -4,8 +4,10 @@ SHELL := /bin/bash
 BUN_VERSION := 1.4.5
 BUN := node_modules/.bin/bun
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0)
+# --cwd: Multus' daemon starts plugins in a folder outside their root, where the runtime's getcwd fails; this path never does.
 BUILD := $(BUN) build --compile --minify --splitting --bytecode --format=esm --sourcemap=none \
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --no-compile-autoload-tsconfig --no-compile-autoload-package-json \
+	--compile-exec-argv=--cwd=/proc/self/cwd \
 	--define process.env.NODE_ENV='"production"' --define MULTINIC_VERSION='"$(VERSION)"'
 SOURCES := $(shell find src -name '*.ts' 2>/dev/null) package.json bun.lock
 
