@@ -83,6 +83,14 @@ test-cluster: node_modules/.installed ## the API contract against a real kube-ap
 control-plane: node_modules/.installed ## run etcd, kube-apiserver and its controllers until Ctrl-C
 	$(BUN) test/cluster/run-control-plane.ts
 
+.PHONY: cluster
+cluster: packages build ## start a real cluster of two nodes (builds it once, minutes) and print its KUBECONFIG
+	@test/cluster/up
+
+.PHONY: cluster-down
+cluster-down: ## end that cluster and remove all of it
+	@test/cluster/up down
+
 .PHONY: clean
 clean: ## remove what the build made
 	rm -rf dist coverage .uml-out

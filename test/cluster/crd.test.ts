@@ -7,6 +7,7 @@ import { definition } from "../../src/lib/plan/definition.ts";
 import { crdCases } from "../support/crdcases.ts";
 import { kubectl, until } from "../support/kubectl.ts";
 import { network, ownConfig, upstreamConfig } from "../support/objects.ts";
+import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 
 const root = join(import.meta.dir, "../..");
 const apply = ["apply", "--server-side", "--validate=strict", "--force-conflicts"];
@@ -34,7 +35,14 @@ async function rulesAre(inForce: boolean): Promise<void> {
   await until(async () => (await dryRun(bad)).ok !== inForce, "the API server's new schema");
 }
 
+/** A control plane of these tests' own, unless the caller named a cluster. */
+let plane: ControlPlane | undefined;
+
 beforeAll(async () => {
+  if (!Bun.env["KUBECONFIG"]) {
+    plane = await startControlPlane();
+    Bun.env["KUBECONFIG"] = plane.kubeconfigPath;
+  }
   const said = await kubectl([...apply, "-k", join(root, "manifests")]);
   if (!said.ok) throw new Error(said.text);
   await rulesAre(true);
@@ -42,6 +50,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await kubectl(["delete", "multinicnetwork", "crd-moves", "crd-old", "--ignore-not-found"]);
+  if (plane) delete Bun.env["KUBECONFIG"];
+  await plane?.stop();
 });
 
 test.each(crdCases)("the API server judges $name", async ({ spec, refused }) => {

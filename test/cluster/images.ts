@@ -51,6 +51,9 @@ export async function writeImages(folder: string): Promise<string[]> {
         "/bin/busybox": busybox,
         "/usr/src/multus-cni/bin/multus-daemon": join(multus, "multus-daemon"),
         "/usr/src/multus-cni/bin/multus-shim": join(multus, "multus-shim"),
+        "/usr/src/multus-cni/bin/install_multus": join(multus, "install_multus"),
+        // Multus' own Containerfile gives it this name.
+        "/usr/src/multus-cni/bin/passthru": join(multus, "passthru-cni"),
       },
       // The daemon looks its user up and dies when there is none.
       texts: { "/etc/passwd": passwd },

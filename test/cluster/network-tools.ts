@@ -13,12 +13,14 @@ export function pluginTools(): Promise<string> {
   return goTools({ name: "plugins", package: found }, Object.keys(plugins));
 }
 
-/** Returns the folder with Multus: `multus` (thin), `multus-daemon` and `multus-shim` (thick). */
+/** Returns the folder with Multus: `multus` (thin); daemon, shim and what lays them down (thick). */
 export function multusTools(): Promise<string> {
   const at = "gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd";
   return goTools({ name: "multus", package: (tool) => `${at}/${tool}` }, [
     "multus",
     "multus-daemon",
     "multus-shim",
+    "install_multus",
+    "passthru-cni",
   ]);
 }

@@ -29,6 +29,8 @@ export interface Node {
   readonly number: number;
   /** Runs a program on the node and returns its stdout; a failing one is an error. */
   must(command: readonly string[]): Promise<string>;
+  /** Starts a program in the network namespace that has an address: a pod's. */
+  start(what: string, address: string, command: readonly string[]): Promise<Daemon>;
   /** Folder of a tree like /sys that shows the node's NICs as PCI functions; the node sees it at `sysOnNode`. */
   readonly sysRoot: string;
   /** Cuts the power: every process of the node is killed at once. */
@@ -158,6 +160,11 @@ export async function startNode(n: number, options: NodeOptions): Promise<Node> 
     number: n,
     sysRoot,
     must: (command) => must(command),
+    async start(what, address, command) {
+      const netns = (await must(["sh", "-c", findNetns, `${address}/`])).trim();
+      const at = ["nsenter", "-t", String(pid), "-m", "--", "nsenter", `--net=${netns}`, "--"];
+      return startDaemon(folder, what, [...at, ...command]);
+    },
     cut,
     boot,
     async stop() {
@@ -173,6 +180,11 @@ export async function startNode(n: number, options: NodeOptions): Promise<Node> 
     throw error;
   }
 }
+
+const findNetns = `for n in /run/netns/*; do
+  if nsenter --net=$n ip -o addr | grep -qF " $0"; then echo $n; exit 0; fi
+done
+echo "no namespace has $0" >&2; exit 1`;
 
 /** Removes the cgroups once the killed processes have left them. */
 async function emptied(cgroup: string): Promise<void> {

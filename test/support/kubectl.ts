@@ -4,14 +4,19 @@ export interface Said {
   readonly text: string;
 }
 
-/** Runs kubectl against the cluster of $KUBECONFIG, with `input` as its stdin. */
-export async function kubectl(args: readonly string[], input?: unknown): Promise<Said> {
-  if (!Bun.env["KUBECONFIG"]) {
+/** Runs kubectl against the cluster of `kubeconfig` (else of $KUBECONFIG), with `input` as its stdin. */
+export async function kubectl(
+  args: readonly string[],
+  input?: unknown,
+  kubeconfig = Bun.env["KUBECONFIG"],
+): Promise<Said> {
+  if (!kubeconfig) {
     throw new Error(
       "KUBECONFIG is not set: start the API server of test/cluster, or name a cluster of your own",
     );
   }
   const child = Bun.spawn(["kubectl", ...args], {
+    env: { ...Bun.env, KUBECONFIG: kubeconfig },
     stdin: new Blob([input === undefined ? "" : JSON.stringify(input)]),
     stdout: "pipe",
     stderr: "pipe",

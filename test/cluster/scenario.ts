@@ -1,0 +1,140 @@
+import { readFileSync } from "node:fs";
+import { eventually } from "../../src/lib/lab/eventually.ts";
+import { kubectl } from "../support/kubectl.ts";
+import type { Daemon } from "./daemon.ts";
+import { addressOn, attachedTo, isReady, type SeenPod } from "./pods.ts";
+import type { RealCluster } from "./real-cluster.ts";
+
+/** Name of the network that the pods of the scenario hang on. */
+export const network = "planes";
+const planes = [0, 1];
+
+/** Pods that talk to each other all the time while something happens around them. */
+export interface Conversation {
+  /** Ends it; an answer that was missing is an error. */
+  end(): Promise<void>;
+}
+
+export type Scenario = ReturnType<typeof scenario>;
+
+/** What the steps of the scenario do with a cluster, in their own words. */
+export function scenario(cluster: RealCluster) {
+  const { api } = cluster;
+
+  /** Applies objects as a user does, validated by the server. */
+  async function apply(...objects: unknown[]): Promise<void> {
+    const list = { apiVersion: "v1", kind: "List", items: objects };
+    await must(
+      ["apply", "--server-side", "--validate=strict", "--force-conflicts", "-f", "-"],
+      list,
+    );
+  }
+
+  /** Runs kubectl and returns what it printed; a failure is an error. */
+  async function must(args: readonly string[], input?: unknown): Promise<string> {
+    const said = await kubectl(args, input, cluster.kubeconfigPath);
+    if (!said.ok) throw new Error(`kubectl ${args.join(" ")}: ${said.text}`);
+    return said.text;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the API server answers
+  async function items(path: string): Promise<any[]> {
+    const { status, body } = await api.call("GET", path);
+    if (status !== 200) throw new Error(`GET ${path}: ${JSON.stringify(body)}`);
+    return body.items;
+  }
+
+  function pods(label: string): Promise<SeenPod[]> {
+    return items(`/api/v1/namespaces/default/pods?labelSelector=${encodeURIComponent(label)}`);
+  }
+
+  /** Waits until `count` pods are ready with a NIC on each plane, and returns them. */
+  function running(label: string, count: number, limitMs = 90_000): Promise<SeenPod[]> {
+    return eventually(
+      `${count} pods ${label}`,
+      async () => {
+        const found = await pods(label);
+        const ready = found.filter(isReady);
+        if (ready.length === count && found.length === count) return { value: ready };
+        const states = found.map((p) => `${p.metadata.name} ${p.status.phase}`).join(", ");
+        return { not: `${ready.length} of ${found.length} are ready: ${states}` };
+      },
+      limitMs,
+    );
+  }
+
+  /** Waits until no pod has the label. */
+  function gone(label: string): Promise<true> {
+    return eventually(
+      `no pod ${label}`,
+      async () => {
+        const left = await pods(label);
+        return left.length === 0 ? { value: true as const } : { not: `${left.length} pods` };
+      },
+      60_000,
+    );
+  }
+
+  /** Waits until the pools hold exactly the addresses that these pods have. */
+  function mirrored(seen: readonly SeenPod[], limitMs = 60_000): Promise<true> {
+    const wanted = seen
+      .flatMap((p) => attachedTo(p, network).flatMap((nic) => nic.ips))
+      .sort()
+      .join(" ");
+    return eventually(
+      "the pools",
+      async () => {
+        const pools = await items("/apis/multinic.fms.io/v1/ippools");
+        const held = pools
+          .flatMap((pool) => pool.spec.allocations.map((one: { address: string }) => one.address))
+          .sort()
+          .join(" ");
+        return held === wanted ? { value: true as const } : { not: `${held}; wanted ${wanted}` };
+      },
+      limitMs,
+    );
+  }
+
+  /** Sends from one pod to another over both planes. */
+  async function reaches(from: SeenPod, to: SeenPod): Promise<void> {
+    for (const plane of planes) {
+      const address = addressOn(to, network, plane);
+      const ping = ["ping", "-c", "2", "-W", "2", "-I", `net1-${plane}`, address];
+      await must(["exec", from.metadata.name, "--", ...ping]);
+    }
+  }
+
+  /** Lets pods of different nodes talk, five times a second on each plane. */
+  async function converse(from: SeenPod, to: SeenPod): Promise<Conversation> {
+    const node = cluster.nodes.find(({ name }) => name === from.spec.nodeName);
+    if (!node) throw new Error(`${from.metadata.name} is on no node`);
+    const talks = await Promise.all(
+      planes.map((plane) =>
+        node.start(`talk-${from.metadata.name}-${plane}`, addressOn(from, network, plane), [
+          ...["ping", "-O", "-i", "0.2", "-I", `net1-${plane}`],
+          addressOn(to, network, plane),
+        ]),
+      ),
+    );
+    return {
+      async end() {
+        for (const talk of talks) await endOf(talk);
+      },
+    };
+  }
+
+  return { api, apply, must, items, pods, running, gone, mirrored, reaches, converse };
+}
+
+/** Ends a ping; `no answer yet` or an error in what it printed fails (ping(8), -O). */
+async function endOf(talk: Daemon): Promise<void> {
+  if (talk.child.exitCode !== null)
+    throw new Error(`ping ended: ${readFileSync(talk.log, "utf8")}`);
+  await talk.stop();
+  const lines = readFileSync(talk.log, "utf8").split("\n");
+  const answers = lines.filter((line) => line.includes("bytes from")).length;
+  const bad = lines.filter((line) => /no answer yet|Unreachable|rror/.test(line));
+  if (bad.length > 0 || answers < 2) {
+    throw new Error(`${answers} answers, and ${bad.length} faults: ${bad.slice(0, 5).join("; ")}`);
+  }
+}
