@@ -40,6 +40,11 @@ export function nodeWaitMs(env: Environment = process.env): number | undefined {
   return text !== undefined && /^[0-9]{1,7}$/.test(text) ? Number(text) : undefined;
 }
 
+/** Reads at which step a test wants the program to crash; undefined = at none. */
+export function faultSetting(env: Environment = process.env): string | undefined {
+  return env["MULTINIC_FAULT"];
+}
+
 /** Reads what the operator's Deployment sets. */
 export function operatorSettings(env: Environment = process.env): {
   namespace: string;

@@ -2,6 +2,7 @@ import { type CniHeader, type CniNetwork, cniCode } from "../api/cni.ts";
 import { parseNetwork } from "../api/cni-network.ts";
 import { appendResult, type CniResult } from "../api/cni-result.ts";
 import { codeOf, Failure } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { AttachReply } from "../node/contract.ts";
 import { UndoStack } from "../undo.ts";
 import { attachmentKey, attachRequest, type LinkPlan, planLink, wantedIps } from "./attach-plan.ts";
@@ -24,7 +25,9 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
   const undo = new UndoStack();
   try {
     if (pod.kernel) refuseTaken(pod.kernel.links(), { ifname: call.ifname, chained });
+    faultPoint("cni.add.begin");
     const reply = await askForNics({ call, network, plan, pod, undo }, deps);
+    faultPoint("cni.add.attached");
     const ips = network.pooled ? [] : wantedIps(call, network);
     const attachment = { call, network, pod, reply, ips, undo };
     const result =
@@ -32,8 +35,10 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
         ? await addNative({ ...attachment, plan }, deps)
         : await addDelegated({ ...attachment, plan }, deps);
     if (!chained) nameFirst(pod, call.ifname, deps);
+    faultPoint("cni.add.named");
     deps.log.info("attached", { ifname: call.ifname, network: network.name, why: reply.reason });
     undo.commit();
+    faultPoint("cni.add.done");
     return before ? appendResult(before, result) : result;
   } catch (error) {
     for (const left of await undo.unwind()) deps.log.error("could not undo", { what: left });

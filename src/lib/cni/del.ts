@@ -1,6 +1,7 @@
 import type { CniHeader } from "../api/cni.ts";
 import { parseNetwork } from "../api/cni-network.ts";
 import { codeOf, explain } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import { attachmentKey, planLink, wantedIps } from "./attach-plan.ts";
 import type { CniDeps } from "./deps.ts";
@@ -20,15 +21,19 @@ const ourKinds = ["ipvlan", "macvlan"];
  * namespace, no prevResult and no sound configuration; what is gone already is success.
  */
 export async function del(call: Invocation, header: CniHeader, deps: CniDeps): Promise<void> {
+  faultPoint("cni.del.begin");
   const wanted = wantedOf(call, header, deps);
   const calls = wanted ? await existingCalls(wanted, header, deps) : [];
   const pod = openIfThere(call, deps);
   try {
     if (pod?.kernel) await deleteLinks(pod.kernel, call.ifname, deps);
+    faultPoint("cni.del.links");
     const errors = await deleteForeign(calls, { call, header, deps });
+    faultPoint("cni.del.delegates");
     // A delegate's NIC that is still in the pod still answers to its address.
     const left = errors.length > 0 && pod?.kernel ? linksOf(pod.kernel, call.ifname) : [];
     if (left.length === 0) await release(attachmentKey(call, header.name), deps);
+    faultPoint("cni.del.released");
     if (errors.length > 0) throw errors[0];
   } finally {
     if (pod) closePod(pod);
@@ -74,7 +79,10 @@ async function deleteLinks(pod: Kernel, ifname: string, deps: CniDeps): Promise<
   if (ours.length === 0) return;
   const giveBack = await deps.takeSlot();
   try {
-    for (const { index } of ours) pod.deleteLink(index);
+    for (const [i, { index }] of ours.entries()) {
+      pod.deleteLink(index);
+      faultPoint("cni.del.deleted", i);
+    }
   } finally {
     giveBack();
   }

@@ -1,5 +1,6 @@
 import { type CniResult, emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { Attachment } from "./attachment.ts";
 import type { CniDeps } from "./deps.ts";
 import { foreignCall, nicIpam } from "./foreign.ts";
@@ -14,11 +15,13 @@ export async function addDelegated(attachment: Attachment, deps: CniDeps): Promi
     foreignCall(at, { nic, index, ipam: nicIpam(at, nic, index, deps) }),
   );
   const answers = await callAll(
-    calls.map(async (call) => {
+    calls.map(async (call, i) => {
       at.undo.push(`delete ${call.ifname}`, async () => {
         await callPlugin({ ...call, command: "DEL" }, at.call, deps);
       });
-      return (await callPlugin(call, at.call, deps)) ?? emptyResult;
+      const answer = (await callPlugin(call, at.call, deps)) ?? emptyResult;
+      faultPoint("cni.add.delegated", i);
+      return answer;
     }),
     deps,
   );

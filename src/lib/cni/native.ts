@@ -1,6 +1,7 @@
 import type { CniIp, CniResult } from "../api/cni-result.ts";
 import { emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { Link, Route } from "../netlink/types.ts";
 import { type LinkPlan, wantedMac } from "./attach-plan.ts";
 import type { Attachment } from "./attachment.ts";
@@ -34,10 +35,13 @@ export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<Cn
       // One address asked for cannot serve two NICs of one pod.
       const wanted = { name, master, mac: i === 0 ? mac : "", plan: at.plan };
       const link = createLink(sides, wanted, at.undo);
+      faultPoint("cni.add.created", i);
       configureLink(pod, link, answers[i]?.ips.map(({ address }) => address) ?? []);
+      faultPoint("cni.add.configured", i);
       links.push(link);
     }
     addRoutes(pod, routesOf(at, { links, answers, deps }), deps);
+    faultPoint("cni.add.routed");
     return resultOf(at, { links, answers });
   } finally {
     giveBack();

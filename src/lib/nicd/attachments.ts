@@ -1,5 +1,6 @@
 import type { Allocation } from "../api/kinds.ts";
 import { explain, Failure } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { Log } from "../log.ts";
 import {
   type AttachmentKey,
@@ -63,14 +64,17 @@ export class Attachments {
         { code: String(faultCode.buried) },
       );
     }
+    faultPoint("nicd.attach.begin");
     const record = this.#heard(request, at, () =>
       this.#commit(() => {
         const made = this.#make(request, at);
         store.records.insert(made);
         store.graves.open(request);
+        faultPoint("nicd.attach.uncommitted");
         return made;
       }),
     );
+    faultPoint("nicd.attach.committed");
     this.#uses.add(record);
     this.#changed(request.network);
     return replyOf(record);
@@ -217,11 +221,14 @@ export class Attachments {
   #release(key: AttachmentKey): AttachmentRecord | undefined {
     const { store, now } = this.#deps;
     const at = now();
+    faultPoint("nicd.detach.begin");
     const record = this.#commit(() => {
       const removed = store.records.remove(key, at);
       store.graves.bury(key, { early: removed === undefined, now: at });
+      faultPoint("nicd.detach.uncommitted");
       return removed;
     });
+    faultPoint("nicd.detach.committed");
     if (!record) return undefined;
     const addresses = record.interfaces.flatMap((nic) => nic.addresses);
     this.#addressing.release(record.network, addresses, at);

@@ -1,3 +1,4 @@
+import { faultPoint } from "../faultpoint.ts";
 import type { Log } from "../log.ts";
 import type { AttachmentKey } from "../node/contract.ts";
 import { databasePath, tombstoneDir } from "../node/paths.ts";
@@ -32,8 +33,11 @@ export function openNodeRecord(options: {
   const store = openStore(databasePath(paths));
   const view = new StoredView(store, node);
   const attachments = new Attachments({ store, view, log, now, bootId });
+  faultPoint("nicd.start.opened");
   const released = releaseOldBoots(attachments, bootId, log);
+  faultPoint("nicd.start.released");
   store.setMeta("bootId", bootId);
   replayTombstones(tombstoneDir(paths), attachments, log);
+  faultPoint("nicd.start.replayed");
   return { store, view, attachments, released };
 }

@@ -1,5 +1,6 @@
 import type { HostInterface } from "../api/kinds.ts";
 import { codeOf, Failure } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { Kube } from "../kube/kube.ts";
 import {
   changedSpec,
@@ -46,7 +47,9 @@ export async function publishHostInterface(
       // A read that fails throws: only the server's own "not found" leads to a new object.
       stored ??= await deps.kube.get("HostInterface", report.hostName);
       if (!stored) {
+        faultPoint("nicd.hostinterface.begin");
         stored = await deps.kube.create("HostInterface", newHostInterface(report));
+        faultPoint("nicd.hostinterface.created");
         writes++;
       }
       const about = { unmanaged: isUnmanaged(stored) };
@@ -55,11 +58,13 @@ export async function publishHostInterface(
       const spec = changedSpec(stored, report);
       if (spec) {
         stored = await deps.kube.replace("HostInterface", spec);
+        faultPoint("nicd.hostinterface.spec");
         writes++;
       }
       const status = changedStatus(stored, report, new Date(deps.wall()).toISOString());
       if (status) {
         stored = await deps.kube.replaceStatus("HostInterface", status);
+        faultPoint("nicd.hostinterface.status");
         writes++;
       }
       return { ...about, object: stored, writes, leaving: false };

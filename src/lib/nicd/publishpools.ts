@@ -1,4 +1,5 @@
 import type { Allocation, IPPool } from "../api/kinds.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { Controller, Next } from "../kube/controller.ts";
 import { source } from "../kube/controller.ts";
 import type { Kube, Store } from "../kube/kube.ts";
@@ -46,14 +47,17 @@ async function mirror(name: string, deps: PublishPoolsDeps): Promise<Next> {
   const wanted = deps.attachments.allocationsOf(pool.spec.netAttachDef, pool.spec.podCIDR);
   if (!sameAllocations(pool.spec.allocations, wanted)) {
     const { resourceVersion } = pool.metadata;
+    faultPoint("nicd.pool.begin");
     await deps.kube.patch("IPPool", name, {
       metadata: { resourceVersion },
       spec: { allocations: wanted },
     });
+    faultPoint("nicd.pool.allocations");
   }
   const usage = poolUsage({ ...pool.spec, allocations: wanted });
   if (pool.status?.usage !== usage) {
     await deps.kube.patch("IPPool", name, { status: { usage } }, { subresource: "status" });
+    faultPoint("nicd.pool.usage");
   }
   return "done";
 }

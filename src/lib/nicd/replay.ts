@@ -1,3 +1,4 @@
+import { faultPoint } from "../faultpoint.ts";
 import type { Log } from "../log.ts";
 import { readTombstones, removeTombstone, setAside, type Tombstone } from "../node/tombstone.ts";
 import type { Attachments } from "./attachments.ts";
@@ -17,8 +18,11 @@ export function replayTombstones(folder: string, attachments: Attachments, log: 
       });
       continue;
     }
+    faultPoint("nicd.tombstone.read");
     take(found.tombstone, attachments, log);
+    faultPoint("nicd.tombstone.taken");
     removeTombstone(found.file);
+    faultPoint("nicd.tombstone.removed");
     taken++;
   }
   return taken;

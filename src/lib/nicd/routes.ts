@@ -1,5 +1,6 @@
 import type { Cidr, MultiNicNetwork, NetworkRoutesStatus } from "../api/kinds.ts";
 import { explain } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { Store } from "../kube/kube.ts";
 import type { Kernel, KernelEvent } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
@@ -102,7 +103,9 @@ async function bring(
     attached: to.attached,
     kernel: seen,
   });
+  if (plan.steps.length > 0) faultPoint("nicd.routes.begin");
   const failures = await apply(plan.steps, deps);
+  if (plan.steps.length > 0) faultPoint("nicd.routes.applied");
   nameTables(deps, plan.names);
   const after = plan.steps.length === 0 ? seen : observe(deps.kernel);
   const networks = routeStatus(plan.networks, after, {
@@ -155,6 +158,7 @@ async function apply(
     }));
     for (const [i, error] of deps.kernel.changeRoutes(changes).entries())
       if (error) note(failures, sent[i]?.network ?? "", error);
+    faultPoint("nicd.routes.batch");
     await new Promise((resolve) => setImmediate(resolve));
   };
   for (const step of steps) {
@@ -169,13 +173,17 @@ async function apply(
     attempt(step, () => {
       switch (step.kind) {
         case "recordTable":
-          return deps.tables.adopt(step.network, step.table);
+          deps.tables.adopt(step.network, step.table);
+          return faultPoint("nicd.routes.table");
         case "addRule":
-          return deps.kernel.addRule(step.rule);
+          deps.kernel.addRule(step.rule);
+          return faultPoint("nicd.routes.rule");
         case "deleteRule":
-          return void deps.kernel.deleteRule(step.rule);
+          deps.kernel.deleteRule(step.rule);
+          return faultPoint("nicd.routes.unrule");
         case "releaseTable":
           if (!failures.has(step.network)) deps.tables.release(step.network);
+          return faultPoint("nicd.routes.release");
       }
     });
   }

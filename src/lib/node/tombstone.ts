@@ -10,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { Failure } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { AttachmentKey } from "./contract.ts";
 
 /** A detach that nicd was not there to take. */
@@ -39,7 +40,9 @@ export function writeTombstone(folder: string, tombstone: Tombstone): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeDurably(temporary, JSON.stringify({ key, at: tombstone.at }));
+    faultPoint("cni.tombstone.written");
     renameSync(temporary, `${folder}/${name}.json`);
+    faultPoint("cni.tombstone.renamed");
     syncFolder(folder);
   } catch (cause) {
     discard(temporary);

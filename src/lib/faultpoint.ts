@@ -1,0 +1,58 @@
+import { faultSetting } from "./settings.ts";
+
+/** Steps before or after which a test ends a program as a crash would: nicd's durable ones and the CNI program's. */
+export const faultPoints = [
+  "nicd.attach.begin",
+  "nicd.attach.uncommitted",
+  "nicd.attach.committed",
+  "nicd.detach.begin",
+  "nicd.detach.uncommitted",
+  "nicd.detach.committed",
+  "nicd.tombstone.read",
+  "nicd.tombstone.taken",
+  "nicd.tombstone.removed",
+  "nicd.start.opened",
+  "nicd.start.released",
+  "nicd.start.replayed",
+  "nicd.routes.begin",
+  "nicd.routes.table",
+  "nicd.routes.rule",
+  "nicd.routes.batch",
+  "nicd.routes.unrule",
+  "nicd.routes.release",
+  "nicd.routes.applied",
+  "nicd.pool.begin",
+  "nicd.pool.allocations",
+  "nicd.pool.usage",
+  "nicd.hostinterface.begin",
+  "nicd.hostinterface.created",
+  "nicd.hostinterface.spec",
+  "nicd.hostinterface.status",
+  "cni.add.begin",
+  "cni.add.attached",
+  "cni.add.created",
+  "cni.add.configured",
+  "cni.add.delegated",
+  "cni.add.routed",
+  "cni.add.named",
+  "cni.add.done",
+  "cni.del.begin",
+  "cni.del.deleted",
+  "cni.del.links",
+  "cni.del.delegates",
+  "cni.del.released",
+  "cni.tombstone.written",
+  "cni.tombstone.renamed",
+] as const;
+export type FaultPoint = (typeof faultPoints)[number];
+
+/**
+ * Ends this process with SIGKILL when MULTINIC_FAULT names the point, or `<point>:<index>` the index-th of several alike;
+ * does nothing otherwise. Nothing runs after it: no finally, no flush, as in a crash.
+ */
+export function faultPoint(name: FaultPoint, index = 0): void {
+  const wanted = faultSetting();
+  if (wanted === undefined) return;
+  if (wanted === `${name}:${index}` || (wanted === name && index === 0))
+    process.kill(process.pid, "SIGKILL");
+}
