@@ -44,7 +44,7 @@ lint: node_modules/.installed
 
 .PHONY: check
 check: lint ## format, lint, types, unit tests: before every commit
-	$(BUN) test --only-failures test/lib test/commands test/layers.test.ts
+	$(BUN) test --only-failures --timeout=60000 test/lib test/commands test/layers.test.ts
 
 .PHONY: manifests
 manifests: node_modules/.installed ## write manifests/crd/ from the kinds' schemas

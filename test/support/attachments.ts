@@ -8,7 +8,7 @@ import { openStore } from "../../src/lib/nicd/store.ts";
 import { StoredView } from "../../src/lib/nicd/view.ts";
 import type { AttachRequest } from "../../src/lib/node/contract.ts";
 
-/** Host1 of REFERENCE's worked example. */
+/** Host1 of README's example: two planes of 192.168.0.0/16. */
 export const host1: readonly HostInterfaceRow[] = [
   nic("eth1", "10.0.1.0/24", "10.0.1.1", "0000:00:05.0"),
   nic("eth2", "10.0.2.0/24", "10.0.2.1", "0000:00:06.0"),

@@ -16,7 +16,10 @@ interface Counts {
 
 /** What each tier shows: see README.md. */
 const tiers: readonly Tier[] = [
-  { name: "unit", command: ["test", "test/lib", "test/commands", "test/layers.test.ts"] },
+  {
+    name: "unit",
+    command: ["test", "--timeout=60000", "test/lib", "test/commands", "test/layers.test.ts"],
+  },
   { name: "contract", command: ["test", "test/contract"] },
   { name: "netns", command: ["test", "--timeout=120000", "test/netns"] },
   { name: "lab", command: ["test", "--timeout=300000", "test/lab"] },

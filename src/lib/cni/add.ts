@@ -82,7 +82,7 @@ function mayHaveCommitted(error: unknown): boolean {
   return !["ENOENT", "ECONNREFUSED"].includes(codeOf(error.cause) ?? "");
 }
 
-/** Lets the first NIC answer to CNI_IFNAME too: Multus' default-route and chained plugins look for it (DESIGN 10). */
+/** Lets the first NIC answer to CNI_IFNAME too: Multus' default-route and chained plugins look for it (src/README.md, decision 10). */
 function nameFirst(pod: Pod, ifname: string, deps: CniDeps): void {
   const first = pod.kernel?.link(`${ifname}-0`);
   if (!pod.kernel || !first) return;

@@ -111,7 +111,7 @@ export function addRoutes(pod: Kernel, routes: readonly Route[], deps: CniDeps):
 
 /**
  * Refuses an ipvlan on a master that carries links of another mode or kind: the kernel would switch every ipvlan there
- * to the new mode without a word (DESIGN, "One mode per master"). Sees the links of this host namespace and of the pod.
+ * to the new mode without a word (src/README.md, "One mode per master"). Sees the links of this host namespace and of the pod.
  */
 export function refuseOtherMode(sides: Sides, masters: readonly string[], plan: LinkPlan): void {
   if (plan.kind !== "ipvlan") return;

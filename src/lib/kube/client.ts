@@ -111,7 +111,7 @@ export function createKube(options: KubeOptions): Kube {
 
 /**
  * Tells whether the server says that this very object does not exist. A 404 of anything else (the kind is not
- * installed, an aggregated API is away, a proxy's page) is not that (LESSONS 13).
+ * installed, an aggregated API is away, a proxy's page) is not that.
  */
 function isGone(kind: KindName, name: string, answer: Answer): boolean {
   if (answer.status !== 404) return false;

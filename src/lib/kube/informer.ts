@@ -23,7 +23,7 @@ const staleLists = 3;
 
 /**
  * Keeps a copy of the selected objects until `signal` fires. The first list fills it; a watch keeps it true and goes on
- * from the last resourceVersion after a disconnect; only a complete new list ever replaces it (LESSONS 13).
+ * from the last resourceVersion after a disconnect; only a complete new list ever replaces it.
  */
 export function createInformer<K extends KindName>(
   kube: Kube,

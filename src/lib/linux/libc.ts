@@ -12,14 +12,9 @@ export const SOL_NETLINK = 270;
 export const CLONE_NEWNS = 0x00020000;
 export const CLONE_NEWNET = 0x40000000;
 export const MS_BIND = 0x1000;
-export const MS_REC = 0x4000;
-export const MS_PRIVATE = 0x40000;
-export const MS_SHARED = 0x100000;
-export const MS_SLAVE = 0x80000;
 export const MNT_DETACH = 2;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
-export const LOCK_UN = 8;
 const O_CLOEXEC = 0o2000000;
 const EINTR = 4;
 

@@ -143,7 +143,7 @@ export class Attachments {
     return () => this.#listeners.delete(listener);
   }
 
-  /** A refused attach has come and gone: the DEL that follows it (recorded fact 7) is not early and digs no grave. */
+  /** A refused attach has come and gone: the DEL that every runtime sends after it is not early and digs no grave. */
   #heard<T>(key: AttachmentKey, now: number, attach: () => T): T {
     try {
       return attach();

@@ -28,7 +28,7 @@ export interface CollectorDeps {
 /** Looks kept at most: as many as a look every 10 s makes in the time that a proof needs, and some. */
 const maxLooks = 60;
 
-/** Frees what is proven lost: DEL misses pods whose runtime died, or whose pod object was gone (DESIGN 4, 5). */
+/** Frees what is proven lost: DEL misses pods whose runtime died, or whose pod object was gone (src/README.md, decisions 4 and 5). */
 export class Collector {
   readonly #deps: CollectorDeps;
   #looks: SandboxLook[] = [];

@@ -3,7 +3,7 @@
  * Every verb is POST `/v1/<verb>` with a JSON body; a failure answers 4xx or 5xx with a `NodeFault` body.
  */
 
-/** Identity of an attachment: never the pod's name (LESSONS: StatefulSet pods race with their predecessors). */
+/** Identity of an attachment: never the pod's name, which a StatefulSet pod shares with its predecessor. */
 export interface AttachmentKey {
   network: string;
   containerID: string;

@@ -7,6 +7,7 @@ import { cloudReserved } from "../plan/cloud.ts";
 import { planDefinitions, wantedNamespaces } from "../plan/definitionsteps.ts";
 import { discoveredPlanes } from "../plan/discoveredplanes.ts";
 import { networkFaults } from "../plan/networkfaults.ts";
+import { hostNetOverlaps } from "../plan/overlap.ts";
 import { planPools } from "../plan/pools.ts";
 import { applyCidrs, applyDefinitions, applyPools, writeNetworkStatus } from "./apply.ts";
 import { cleanUpNetwork } from "./cleanup.ts";
@@ -33,6 +34,7 @@ export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> 
   );
   const slices = planned ? await applyCidrs(planned.steps, planned.slices, deps) : seen.slices;
   if (planned) await applyPools(poolSteps(seen, { planned, slices }, deps), deps);
+  sayNotes(seen, planned, deps);
   const masterNets = planesOf(seen, planned);
   const definable = valid && (planned === undefined || isInForce(network, planned));
   const definitions = definable
@@ -98,6 +100,17 @@ function cidrsSeen(seen: Observed, deps: Deps) {
     pools,
     sha256: deps.sha256,
   };
+}
+
+/** Says what is worth knowing and stops nothing, as an Event: what a plan leaves out, and hosts that pods would hide. */
+function sayNotes(seen: Observed, planned: CidrsPlan | undefined, deps: Deps): void {
+  const { metadata, spec } = seen.network;
+  const own = { name: metadata.name, subnet: spec.subnet ?? "" };
+  const notes = [...(planned?.notes ?? []), ...hostNetOverlaps(own, seen.hostInterfaces)];
+  if (notes.length === 0) return;
+  const more = notes.length > 5 ? `; and ${notes.length - 5} more` : "";
+  const message = `${notes.slice(0, 5).join("; ")}${more}`;
+  deps.events.record(seen.network, { type: "Warning", reason: "PlanNote", message });
 }
 
 /** Copies what a CIDR object keeps of its network. */

@@ -2,7 +2,6 @@ import type { Fault } from "../errors.ts";
 import {
   bits,
   comparePrefixes,
-  containsPrefix,
   type Family,
   formatPrefix,
   type Prefix,
@@ -52,7 +51,7 @@ export const networkPaths: BlockPaths = {
 
 /** Bits a podCIDR must keep: its first and last address are never handed out. */
 export const minPodBits = 2;
-/** At most this many addresses of a podCIDR are used (REFERENCE section 1, two families). */
+/** At most this many addresses of a podCIDR are used: an IPv6 one could not be kept in memory whole. */
 const maxPodAddresses = 1n << 16n;
 
 /** Checks a network's blocks and gives all faults at once; `blocks` is there only without faults. */
@@ -126,11 +125,6 @@ export function skippedHosts(blocks: Blocks, vlans: readonly Prefix[]): IndexRan
   return mergeRanges(
     vlans.flatMap((vlan) => coveredIndexes(blocks.excluded, vlan, vlan.length + blocks.hostBlock)),
   );
-}
-
-/** Returns the exclusions that lie inside a podCIDR and are smaller than it, sorted by address. */
-export function partialExcludes(blocks: Blocks, pod: Prefix): Prefix[] {
-  return blocks.excludes.filter((e) => e.length > pod.length && containsPrefix(pod, e));
 }
 
 /** Returns the highest index of a podCIDR that may be handed out; the lowest is 1. */

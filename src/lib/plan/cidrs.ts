@@ -42,7 +42,7 @@ export interface CidrsPlan {
 }
 
 /**
- * Plans a network's CIDR slices. Indexes stay with their host and plane (DESIGN decision 9). A change of subnet, blocks
+ * Plans a network's CIDR slices. Indexes stay with their host and plane (src/README.md, decision 9). A change of subnet, blocks
  * or exclusions that would move a podCIDR in use is refused: the slices go on with the old ones and a fault says so.
  */
 export function planCidrs(seen: CidrsSeen): CidrsPlan {

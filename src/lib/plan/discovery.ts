@@ -54,7 +54,7 @@ export interface Discovery {
 export const nothingListed: DiscoveryMemory = { rows: [], since: new Map() };
 
 /**
- * Decides which NICs a host offers. A NIC joins when REFERENCE's discovery rules hold; once listed it stays through flaps:
+ * Decides which NICs a host offers. A NIC joins when it is up, has an address and is off the default route's network; once listed it stays through flaps:
  * it leaves when its link is gone, or when it has not qualified for five minutes and no attachment hangs on it.
  */
 export function planDiscovery(

@@ -1,4 +1,4 @@
-/** Which attachments are proven to belong to sandboxes that are gone (DESIGN 5); everything in doubt stays. */
+/** Which attachments are proven to belong to sandboxes that are gone (src/README.md, decision 5); everything in doubt stays. */
 
 /** What is recorded of an attachment, as far as proofs look at it. `K` names it to the caller. */
 export interface Attached<K> {

@@ -24,7 +24,7 @@ export interface HostNics {
   readonly nics: readonly HostNic[];
 }
 
-/** Types that make links on a NIC; an IPoIB NIC carries none (DESIGN, ipvlan l3). */
+/** Types that make links on a NIC; an IPoIB NIC carries none (src/README.md, ipvlan l3). */
 export const linkTypes: ReadonlySet<string> = new Set(["ipvlan", "macvlan", "aws-ipvlan"]);
 
 /** Reads the HostInterfaces of hosts that are alive (or may be), in the order of their names; only nets of `families` count. */

@@ -15,7 +15,7 @@ export interface SelectionInput {
   readonly network: string;
   /** Planes in order; [] = every plane of the host. */
   readonly masterNets: readonly string[];
-  /** `attachPolicy.strategy`; unknown words act as none (KINDS section 2). */
+  /** `attachPolicy.strategy`; unknown words act as none, as in v1.3.x. */
   readonly strategy: string;
   /** Each NIC of one net is a plane of its own. */
   readonly rails: boolean;
@@ -46,14 +46,14 @@ export interface Selection {
   readonly reason: string;
 }
 
-/** Strategies that another issue brings; until then they choose as `none` and the reason says so. */
+/** Strategies that are not built yet: they choose as `none` and the reason says so. */
 const notYet = ["topology", "costOpt", "perfOpt"];
 
-/** A pod interface that a lost pod left in the host's namespace (REFERENCE section 3). */
+/** A pod interface that a lost pod left in the host's namespace: never a master. */
 const leftover = /^net\d+(-\d+)?$/;
 
 /**
- * Chooses the NICs of an attachment (REFERENCE section 4). Throws code 101 when no NIC is left, 7 when the request
+ * Chooses the NICs of an attachment: by device, by name, or every plane in order. Throws code 101 when no NIC is left, 7 when the request
  * contradicts the network, 11 when the DeviceClass is not known, 103 when another network's links exclude these.
  */
 export function selectNics(input: SelectionInput): Selection {

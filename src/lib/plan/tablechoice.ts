@@ -8,8 +8,8 @@ import {
 } from "./routes.ts";
 
 /** Routing tables that are ours to give. */
-export const firstTable = 30_000;
-export const lastTable = 30_999;
+const firstTable = 30_000;
+const lastTable = 30_999;
 
 /** A line of the host's rt_tables. */
 export interface NamedTable {

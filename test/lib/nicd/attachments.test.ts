@@ -101,7 +101,7 @@ describe("Attachments", () => {
     ]);
   });
 
-  test("attach takes nothing when the second NIC's pool is full (LESSONS 7, 9)", () => {
+  test("attach takes nothing when the second NIC's pool is full", () => {
     using node = testNode({
       pools: [
         pool("eth1", "192.168.0.0/24", "192.168.0.0/18"),

@@ -99,7 +99,7 @@ describe("openStore", () => {
     expect(node.store.tables.list()).toEqual([]);
   });
 
-  test("keeps every attach that was answered before kill -9, and its addresses (LESSONS 1, 6)", async () => {
+  test("keeps every attach that was answered before kill -9, and its addresses", async () => {
     using at = folder();
     const child = Bun.spawn(
       [process.execPath, join(import.meta.dir, "../../support/committer.ts"), at.path],

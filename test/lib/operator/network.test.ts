@@ -219,6 +219,18 @@ test("operator writes every other definition when one namespace refuses, says wh
   await world.status("net", (s) => s.configStatus === "Success");
 });
 
+test("operator says in an Event which hosts' own net the subnet hides, and plans all the same", async () => {
+  await using world = await twoHosts();
+  await world.network("net", { subnet: "10.0.0.0/12" });
+  await world.status("net", (s) => s.configStatus === "Success");
+  const events = await eventually("an Event", async () => {
+    const { items } = await world.kube.list("Event");
+    const note = items.find((event) => event["reason"] === "PlanNote");
+    return note ? { value: String(note["message"]) } : { not: JSON.stringify(items) };
+  });
+  expect(events).toContain("10.0.0.0/12 of network net overlaps 10.0.1.0/24 of eth1 of host1");
+});
+
 test("operator repairs a definition that somebody edited or deleted, and leaves a stranger's alone", async () => {
   await using world = await twoHosts();
   await world.namespace("mine");

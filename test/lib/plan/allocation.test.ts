@@ -65,7 +65,7 @@ describe("AddressPool", () => {
     );
   });
 
-  test("keeps every record when an address between two others is inserted (LESSONS 1)", () => {
+  test("keeps every record when an address between two others is inserted", () => {
     const lessons = pool("192.168.0.0/24", { used: [1, 3, 4, 5] });
     expect(lessons.allocate(0).index).toBe(2);
     expect(lessons.used).toBe(5);

@@ -60,7 +60,7 @@ describe("selectNics", () => {
     ["all where nics is more than there are", { request: { nics: 9 } }, ["eth1", "eth2", "eth3"]],
     ["all where nics is 0", { request: { nics: 0 } }, ["eth1", "eth2", "eth3"]],
     [
-      "nics cut after a plane that the host lacks (KINDS 11.6)",
+      "nics cut after a plane that the host lacks",
       { masterNets: ["10.9.0.0/24", ...nets], request: { nics: 2 } },
       ["eth1", "eth2"],
     ],
@@ -126,7 +126,7 @@ describe("selectNics", () => {
       ["eth2"],
     ],
     [
-      "NICs of a class with two rows of one vendor, hex written either way (KINDS 6)",
+      "NICs of a class with two rows of one vendor, hex written either way",
       {
         strategy: "devClass",
         request: { class: "cx" },
@@ -138,7 +138,7 @@ describe("selectNics", () => {
       ["eth1", "eth2", "eth3"],
     ],
     [
-      "nics cut after NICs that fail the class (KINDS 11.6)",
+      "nics cut after NICs that fail the class",
       {
         strategy: "devClass",
         request: { class: "cx", nics: 1 },

@@ -82,7 +82,7 @@ describe("chooseTables, as planHostRoutes uses it", () => {
     ]);
   });
 
-  describe("with what v1.3.x left (samples/ipvlan-l3/host1.v13.txt)", () => {
+  describe("with what v1.3.x left", () => {
     const old = (dst: string, via: string, oif: number): HostRoute => ({
       ...foreignRoute,
       dst,
