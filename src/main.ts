@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { takePlace } from "./commands/place.ts";
 import type { Io } from "./commands/verb.ts";
 import { explain } from "./lib/errors.ts";
 
@@ -6,16 +7,25 @@ import { explain } from "./lib/errors.ts";
 type Program = (args: string[], io: Io) => Promise<number>;
 
 /** Programs chosen by the name the binary was called by; everything else is the command line. */
-const byName: Record<string, () => Promise<{ run: Program }>> = {
-  "multi-nic": () => import("./commands/multi-nic.ts"),
-  "multi-nic-ipam": () => import("./commands/multi-nic-ipam.ts"),
-  "aws-ipvlan": () => import("./commands/aws-ipvlan.ts"),
+const byName: Record<string, () => Promise<Program>> = {
+  async "multi-nic"() {
+    const place = takePlace();
+    const { run } = await import("./commands/multi-nic.ts");
+    return (_args, io) => run(place, io);
+  },
+  async "multi-nic-ipam"() {
+    const place = takePlace();
+    const { run } = await import("./commands/multi-nic-ipam.ts");
+    return (_args, io) => run(place, io);
+  },
+  "aws-ipvlan": async () => (await import("./commands/aws-ipvlan.ts")).run,
 };
 
 const io: Io = { out: (text) => console.log(text), err: (text) => console.error(text) };
-const load = byName[basename(process.argv0)] ?? (() => import("./commands/cli.ts"));
+const load =
+  byName[basename(process.argv0)] ?? (async () => (await import("./commands/cli.ts")).run);
 try {
-  const { run } = await load();
+  const run = await load();
   process.exit(await run(process.argv.slice(2), io));
 } catch (error) {
   io.err(`multinic: ${explain(error)}`);

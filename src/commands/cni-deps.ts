@@ -1,6 +1,7 @@
 import type { CniDeps } from "../lib/cni/deps.ts";
 import type { Command } from "../lib/cni/invocation.ts";
 import { nodeDeps } from "../lib/cni/node.ts";
+import type { Slot } from "../lib/cni/slots.ts";
 import { createLog } from "../lib/log.ts";
 import { debugTopics, nodePaths, nodeWaitMs } from "../lib/settings.ts";
 import type { Io } from "./verb.ts";
@@ -16,8 +17,10 @@ const waits: Record<Command, number> = {
 };
 
 /** Builds what a CNI program uses of this node; logs go to stderr, warnings only unless `MULTINIC_DEBUG=cni`. */
-export function cniDeps(command: Command, io: Io): CniDeps {
+export function cniDeps(command: Command, slot: Slot, io: Io): Promise<CniDeps> {
   const level = debugTopics().has("cni") ? "debug" : "warn";
   const log = createLog({ level: () => level, write: io.err }, { command });
-  return nodeDeps({ paths: nodePaths(), waitMs: nodeWaitMs() ?? waits[command], log });
+  // The time spent in the queue for a place counts: the caller has been waiting since then.
+  const left = Math.max(0, waits[command] - Bun.nanoseconds() / 1e6);
+  return nodeDeps({ paths: nodePaths(), waitMs: nodeWaitMs() ?? left, slot, log });
 }

@@ -1,11 +1,12 @@
 import { runCni } from "../lib/cni/program.ts";
+import { enter, type Slot } from "../lib/cni/slots.ts";
 import { readStdin } from "../lib/cni/stdin.ts";
 import { environment } from "../lib/settings.ts";
 import type { Io } from "./verb.ts";
 import { version } from "./version.ts";
 
 /** The CNI plugin `multi-nic`: everything that VERSION does not need is loaded by the command. */
-export function run(_args: string[], io: Io): Promise<number> {
+export function run(slot: Slot, io: Io): Promise<number> {
   return runCni(
     {
       name: "multi-nic",
@@ -17,9 +18,9 @@ export function run(_args: string[], io: Io): Promise<number> {
           import("../lib/cni/multi-nic.ts"),
           import("./cni-deps.ts"),
         ]);
-        return multiNic(cniDeps(call.command, io));
+        return multiNic(await cniDeps(call.command, slot, io));
       },
     },
-    { env: environment(), readStdin, ...io },
+    { env: environment(), enter: () => enter(slot), readStdin, ...io },
   );
 }

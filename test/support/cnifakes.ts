@@ -144,7 +144,7 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
     canFfi: () => options.ffi !== false,
     identify: (path) => ({ dev: 4n, ino: path === "/proc/self/ns/net" ? 1n : 2n }),
     takeSlot: async () => () => {},
-    findPlugin: (type, path) => {
+    findPlugin: async (type, path) => {
       if (type === "missing")
         throw new Failure(`Cannot find the plugin ${type} in ${path.join(":")}`);
       return `/cni/${type}`;

@@ -44,7 +44,7 @@ export interface CniDeps {
   /** Waits for one of the node's places for kernel work; the answer gives it back. */
   takeSlot(): Promise<() => void>;
   /** Finds a plugin's file in CNI_PATH. */
-  findPlugin(type: string, path: readonly string[]): string;
+  findPlugin(type: string, path: readonly string[]): Promise<string>;
   runPlugin(
     file: string,
     options: { env: Environment; stdin: string },

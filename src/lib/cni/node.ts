@@ -1,39 +1,54 @@
-import { statSync } from "node:fs";
-import { codeOf } from "../errors.ts";
-import { findProgram, runProgram } from "../linux/exec.ts";
+import { hasFfi, identify } from "../linux/libc.ts";
 import { openNetns } from "../linux/netns.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
 import type { Log } from "../log.ts";
 import { NodeClient } from "../node/client.ts";
-import { lockDir, socketPath, tombstoneDir } from "../node/paths.ts";
-import { writeTombstone } from "../node/tombstone.ts";
+import { socketPath, tombstoneDir } from "../node/paths.ts";
 import type { NodePaths } from "../settings.ts";
 import type { CniDeps } from "./deps.ts";
-import { takeSlot } from "./slots.ts";
+import type { Slot } from "./slots.ts";
 
-/** Builds what the commands use of a real node. `waitMs` = how long a nicd that is restarting is waited for. */
-export function nodeDeps(options: { paths: NodePaths; waitMs: number; log: Log }): CniDeps {
-  const { paths, waitMs, log } = options;
+export interface NodeDepsOptions {
+  readonly paths: NodePaths;
+  /** How long a nicd that is restarting is waited for (ms). */
+  readonly waitMs: number;
+  readonly slot: Slot;
+  readonly log: Log;
+}
+
+/** Builds what the commands use of a real node; what an ADD with links of our own does not need is loaded when it is used. */
+export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
+  const { paths, waitMs, slot, log } = options;
   return {
     node: new NodeClient({ socket: socketPath(paths), waitMs, pauseMs: 20 }),
-    bury: (key) => writeTombstone(tombstoneDir(paths), { key, at: Date.now() }),
+    async bury(key) {
+      const { writeTombstone } = await import("../node/tombstone.ts");
+      writeTombstone(tombstoneDir(paths), { key, at: Date.now() });
+    },
     openKernel,
     openNetns,
-    canFfi,
-    identify: (path) => statSync(path, { bigint: true }),
-    takeSlot: async () => takeSlot(lockDir(paths)),
-    findPlugin: findProgram,
-    runPlugin: runProgram,
+    canFfi: hasFfi,
+    identify: hasFfi() ? identify : await slowIdentify(),
+    async takeSlot() {
+      slot.take();
+      return slot.giveBack;
+    },
+    async findPlugin(type, path) {
+      const { findProgram } = await import("../linux/exec.ts");
+      return findProgram(type, path);
+    },
+    async runPlugin(file, how) {
+      const { runProgram } = await import("../linux/exec.ts");
+      // It may take as long as it likes, and may be multi-nic-ipam, which wants a place of its own.
+      slot.giveBack();
+      return runProgram(file, how);
+    },
     log,
   };
 }
 
-function canFfi(): boolean {
-  try {
-    openKernel().close();
-    return true;
-  } catch (error) {
-    if (codeOf(error) === "NoFFI") return false;
-    throw error;
-  }
+/** Does the same without FFI. */
+async function slowIdentify(): Promise<CniDeps["identify"]> {
+  const { statSync } = await import("node:fs");
+  return (path) => statSync(path, { bigint: true });
 }

@@ -24,7 +24,7 @@ export async function callPlugin(
   call: Invocation,
   deps: CniDeps,
 ): Promise<CniResult | undefined> {
-  const file = find(type, call, deps);
+  const file = await find(type, call, deps);
   const doing = `Cannot ${command} ${ifname} with the plugin ${type}`;
   const { exitCode, stdout } = await deps.runPlugin(file, {
     env: {
@@ -59,7 +59,7 @@ export async function callAll<T>(calls: readonly Promise<T>[], deps: CniDeps): P
   throw errors[0];
 }
 
-function find(type: string, call: Invocation, deps: CniDeps): string {
+async function find(type: string, call: Invocation, deps: CniDeps): Promise<string> {
   if (call.path.length === 0) {
     throw new Failure("The environment of the CNI call is not valid", {
       code: cniCode.environment,
@@ -67,7 +67,7 @@ function find(type: string, call: Invocation, deps: CniDeps): string {
     });
   }
   try {
-    return deps.findPlugin(type, call.path);
+    return await deps.findPlugin(type, call.path);
   } catch (cause) {
     throw new Failure(`Cannot call the plugin ${type}`, { code: cniCode.config, cause });
   }

@@ -31,6 +31,8 @@ export interface CniProgram {
 
 export interface CniHost {
   readonly env: Environment;
+  /** Waits until this process may work; everything but VERSION does, before anything more is loaded. */
+  enter(): void;
   readStdin(): Promise<string>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
@@ -52,6 +54,7 @@ export async function runCni(program: CniProgram, host: CniHost): Promise<number
       host.out(JSON.stringify(versionAnswer()));
       return 0;
     }
+    host.enter();
     const header = parseHeader(await read(host));
     cniVersion = header.cniVersion;
     refuseTooOld(call.command, cniVersion);

@@ -20,7 +20,7 @@ export async function status(call: Invocation, header: CniHeader, deps: CniDeps)
   const type = native ? ipamTypeOf(ipam) : network.plugin.type;
   const cniVersion = network.plugin.cniVersion || network.cniVersion;
   try {
-    deps.findPlugin(type, call.path);
+    await deps.findPlugin(type, call.path);
   } catch (cause) {
     throw unavailable(false, cause);
   }

@@ -1,11 +1,11 @@
-import { readSync } from "node:fs";
 import { codeOf } from "../errors.ts";
+import { readFile } from "../linux/libc.ts";
 
 const descriptor = 0;
 
 /**
- * Reads all of stdin. Bun.stdin brings a thread and 4 MB of code along that one blocking read does not need; it is asked
- * only where the caller's pipe does not block.
+ * Reads all of stdin. Bun.stdin brings threads and node:fs a millisecond along that one blocking read does not need;
+ * Bun.stdin is asked only where FFI is not possible or the caller's pipe does not block.
  */
 export async function readStdin(): Promise<string> {
   const decoder = new TextDecoder();
@@ -13,12 +13,12 @@ export async function readStdin(): Promise<string> {
   let text = "";
   try {
     for (;;) {
-      const length = readSync(descriptor, buffer);
+      const length = readFile(descriptor, buffer);
       if (length === 0) break;
       text += decoder.decode(buffer.subarray(0, length), { stream: true });
     }
   } catch (error) {
-    if (codeOf(error) !== "EAGAIN") throw error;
+    if (!["EAGAIN", "NoFFI"].includes(codeOf(error) ?? "")) throw error;
     text += decoder.decode(await Bun.stdin.bytes(), { stream: true });
   }
   return text + decoder.decode();

@@ -1,4 +1,4 @@
-import { dlopen, read } from "bun:ffi";
+import { dlopen, ptr, read } from "bun:ffi";
 import { Failure } from "../errors.ts";
 import { errnoOf } from "../netlink/errno.ts";
 
@@ -15,7 +15,15 @@ export const MS_BIND = 0x1000;
 export const MNT_DETACH = 2;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
+export const O_RDWR = 2;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_NOFOLLOW = process.arch === "arm64" ? 0o100000 : 0o400000;
 const O_CLOEXEC = 0o2000000;
+const AT_FDCWD = -100;
+/** The system call's number (asm/unistd_64.h, asm-generic/unistd.h); glibc has had the function only since 2.28. */
+const SYS_statx = process.arch === "arm64" ? 291 : 332;
+const STATX_INO = 0x100;
 const EINTR = 4;
 
 /** Opens a socket and returns its file descriptor, which is closed on exec. */
@@ -65,6 +73,51 @@ export function open(path: string, flags = 0, mode = 0): number {
 /** Closes a file descriptor. */
 export function close(fd: number): void {
   check(libc().close(fd), `close file descriptor ${fd}`);
+}
+
+/** Reads from a file descriptor into `buffer` and returns how many bytes came; 0 = the end. */
+export function readFile(fd: number, buffer: Uint8Array): number {
+  const got = retry(() => libc().read(fd, buffer, buffer.length));
+  return check(got, `read file descriptor ${fd}`);
+}
+
+/** Makes a folder; one that is there already is success. */
+export function mkdir(path: string, mode = 0o777): void {
+  if (libc().mkdir(cString(path), mode) === 0) return;
+  if (errnoOf(errno()).name !== "EEXIST") check(-1, `make the folder ${path}`);
+}
+
+/** Takes a file's name away; a missing one is success. */
+export function unlink(path: string): void {
+  if (libc().unlink(cString(path)) === 0) return;
+  if (errnoOf(errno()).name !== "ENOENT") check(-1, `remove ${path}`);
+}
+
+/** Reads which file a path leads to: device number as in stat(2), and inode. */
+export function identify(path: string): { dev: bigint; ino: bigint } {
+  // struct statx is 256 bytes on every architecture: stx_ino at 32, stx_dev_major and _minor at 136 and 140.
+  const statx = new Uint8Array(256);
+  const failed = libc().syscall(SYS_statx, AT_FDCWD, cString(path), 0, STATX_INO, statx);
+  check(Number(failed), `look at ${path}`);
+  const view = new DataView(statx.buffer);
+  const major = BigInt(view.getUint32(136, true));
+  const minor = BigInt(view.getUint32(140, true));
+  return { dev: makedev(major, minor), ino: view.getBigUint64(32, true) };
+}
+
+/** gnu_dev_makedev(3): how user space puts the two halves of a device number together. */
+function makedev(major: bigint, minor: bigint): bigint {
+  const low = (minor & 0xffn) | ((major & 0xfffn) << 8n);
+  return low | ((minor & ~0xffn) << 12n) | ((major & ~0xfffn) << 32n);
+}
+
+/** Becomes another program: same process, environment and open standard streams. Returns only by throwing. */
+export function exec(argv: readonly [string, ...string[]]): never {
+  const texts = argv.map(cString);
+  const list = new BigUint64Array([...texts.map((text) => BigInt(ptr(text))), 0n]);
+  const [file = cString("")] = texts;
+  check(libc().execv(file, list), `run ${argv[0]}`);
+  throw new Failure(`Cannot run ${argv[0]}`);
 }
 
 /** Moves the calling thread into the namespace that `fd` stands for. */
@@ -131,6 +184,17 @@ const libc = (() => {
   };
 })();
 
+/** Tells whether C functions can be called from this process at all. */
+export function hasFfi(): boolean {
+  try {
+    libc();
+    return true;
+  } catch {
+    // What stands in the way is told by whoever has to do without.
+    return false;
+  }
+}
+
 function openLibc() {
   try {
     return dlopen("libc.so.6", {
@@ -138,17 +202,22 @@ function openLibc() {
       _exit: { args: ["i32"], returns: "void" },
       bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
       close: { args: ["i32"], returns: "i32" },
+      execv: { args: ["ptr", "ptr"], returns: "i32" },
       flock: { args: ["i32", "i32"], returns: "i32" },
       fstatfs: { args: ["i32", "ptr"], returns: "i32" },
+      mkdir: { args: ["ptr", "u32"], returns: "i32" },
       mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
       open: { args: ["ptr", "i32", "u32"], returns: "i32" },
+      read: { args: ["i32", "ptr", "u64"], returns: "i32" },
       // Lengths here are far below 2^31, so the lower half of ssize_t says all.
       recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
       send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
       setns: { args: ["i32", "i32"], returns: "i32" },
       setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
       socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+      syscall: { args: ["i64", "i32", "ptr", "i32", "u32", "ptr"], returns: "i64" },
       umount2: { args: ["ptr", "i32"], returns: "i32" },
+      unlink: { args: ["ptr"], returns: "i32" },
       unshare: { args: ["i32"], returns: "i32" },
       write: { args: ["i32", "ptr", "u64"], returns: "i32" },
     }).symbols;

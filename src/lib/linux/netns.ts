@@ -1,5 +1,3 @@
-import { closeSync, fstatSync, mkdirSync, openSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
 import { codeOf, explain, Failure } from "../errors.ts";
 import type { Kernel, Netns } from "./kernel.ts";
 import {
@@ -7,12 +5,17 @@ import {
   CLONE_NEWNET,
   close,
   fileSystemType,
+  identify,
   MNT_DETACH,
   MS_BIND,
+  mkdir,
   mount,
+  O_CREAT,
+  O_EXCL,
   open,
   setns,
   umount,
+  unlink,
   unshare,
 } from "./libc.ts";
 import { kernelOn, openSocket } from "./rtnetlink.ts";
@@ -62,8 +65,9 @@ export function createNetns(path: string): Netns {
   const refuse = (cause: unknown) =>
     new Failure(`Cannot make the network namespace ${path}`, { code: codeOf(cause), cause });
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    closeSync(openSync(path, "wx", 0o444));
+    for (let at = path.indexOf("/", 1); at > 0; at = path.indexOf("/", at + 1))
+      mkdir(path.slice(0, at));
+    close(open(path, O_CREAT | O_EXCL, 0o444));
   } catch (cause) {
     throw refuse(cause);
   }
@@ -84,7 +88,7 @@ export function deleteNetns(path: string): void {
     // EINVAL: a plain file, nothing is mounted on it.
     if (!["ENOENT", "EINVAL"].includes(codeOf(error) ?? "")) throw error;
   }
-  rmSync(path, { force: true });
+  unlink(path);
 }
 
 class NetnsFile implements Netns {
@@ -102,7 +106,7 @@ class NetnsFile implements Netns {
     }
     this.path = path;
     this.fd = fd;
-    ({ dev: this.dev, ino: this.ino } = fstatSync(fd, { bigint: true }));
+    ({ dev: this.dev, ino: this.ino } = identify(`/proc/thread-self/fd/${fd}`));
   }
 
   open(): Kernel {

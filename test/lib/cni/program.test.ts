@@ -40,6 +40,7 @@ async function run(
     },
     {
       env: options.env ?? env,
+      enter: () => {},
       readStdin: async () => {
         const stdin = options.stdin ?? '{"cniVersion":"1.0.0","name":"net","type":"multi-nic"}';
         if (stdin instanceof Error) throw stdin;
