@@ -28,8 +28,10 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
   if (lab === "aborted") return 130;
   try {
     if (flags["what"] === "serve") {
-      if (flags["network"] !== false)
-        await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families }));
+      if (flags["network"] !== false) {
+        const planes = topology.spec.nics;
+        await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families, planes }));
+      }
       serveControl(lab, stop.signal);
       if (note) io.out(note);
       io.out("ready");

@@ -37,18 +37,21 @@ export function labNetwork(
     readonly link: LinkChoice;
     readonly families: readonly (4 | 6)[];
     readonly subnet?: string;
+    /** Planes that it has to have room for; 4 when left out, as in the worked example. */
+    readonly planes?: number;
   },
 ): MultiNicNetwork {
   const { link, families } = options;
   const subnets = families.map((family) => (family === 4 ? "192.168.0.0/16" : "fd00:192:168::/56"));
   const vlanMode = link.plugin === "macvlan" ? "l3" : link.mode;
+  const interfaceBlock = Math.max(2, Math.ceil(Math.log2(options.planes ?? 4)));
   return {
     apiVersion,
     kind: "MultiNicNetwork",
     metadata: { name },
     spec: {
       subnet: options.subnet ?? subnets.join(","),
-      ipam: JSON.stringify({ type: "multi-nic-ipam", hostBlock: 6, interfaceBlock: 2, vlanMode }),
+      ipam: JSON.stringify({ type: "multi-nic-ipam", hostBlock: 6, interfaceBlock, vlanMode }),
       multiNICIPAM: true,
       plugin: { cniVersion: "1.0.0", type: link.plugin, args: { mode: link.mode } },
     },

@@ -1,0 +1,133 @@
+import { connectKube } from "../../src/lib/kube/connect.ts";
+import { createNetns, deleteNetns } from "../../src/lib/linux/netns.ts";
+import { type BurstResult, burst } from "./burst.ts";
+import { type OwnNetwork, ownCall, referenceCall } from "./calls.ts";
+import { peakMemory, type Ran, run } from "./process.ts";
+import type { Samples } from "./samples.ts";
+
+/** Runs on a host of the lab (its network, mount and PID namespaces): one JSON object on stdout. */
+
+export interface HostResult {
+  readonly version: { own: Samples; reference: Samples };
+  readonly pairs: readonly PairResult[];
+  /** Peak RSS of the CNI program during ADD, KiB, a value a run. */
+  readonly peakKib: Samples;
+  readonly bursts: readonly BurstResult[];
+}
+
+export interface PairResult {
+  readonly nics: number;
+  readonly add: { own: Samples; reference: Samples };
+  readonly del: { own: Samples; reference: Samples };
+}
+
+interface Plan {
+  readonly kubeconfig: string;
+  readonly programs: string;
+  readonly versionRuns: number;
+  readonly pairRuns: number;
+  readonly nics: readonly number[];
+}
+
+const warmUp = 3;
+
+function succeed(ran: Ran): number {
+  if (ran.code === 0) return ran.ms;
+  throw new Error(`exit ${ran.code}: ${ran.out.trim()}`);
+}
+
+function versions(plan: Plan): HostResult["version"] {
+  const env = { CNI_COMMAND: "VERSION", PATH: "/usr/bin:/bin" };
+  const stdin = JSON.stringify({ cniVersion: "1.0.0" });
+  const own: number[] = [];
+  const reference: number[] = [];
+  for (let i = -warmUp; i < plan.versionRuns; i++) {
+    const ours = succeed(run({ argv: [`${plan.programs}/multi-nic`], env, stdin }));
+    const theirs = succeed(run({ argv: [`${plan.programs}/macvlan`], env, stdin }));
+    if (i < 0) continue;
+    own.push(ours);
+    reference.push(theirs);
+  }
+  return { own, reference };
+}
+
+/** Ours with `nics` NICs in one pod, then as many sequential reference ADDs in another; fresh namespaces, made beforehand. */
+function pairs(plan: Plan, network: OwnNetwork, nics: number): PairResult {
+  const add = { own: [] as number[], reference: [] as number[] };
+  const del = { own: [] as number[], reference: [] as number[] };
+  const indexes = Array.from({ length: nics }, (_, n) => n);
+  using pods = namespaces(`pair${nics}`, 2 * (plan.pairRuns + warmUp));
+  for (let i = -warmUp; i < plan.pairRuns; i++) {
+    const [mine, theirs] = [pods.take(), pods.take()];
+    const ours = (command: "ADD" | "DEL") =>
+      succeed(run(ownCall(command, { network, nics, pod: mine })));
+    const reference = (command: "ADD" | "DEL") =>
+      indexes
+        .map((n) =>
+          succeed(
+            run(referenceCall(command, { programs: plan.programs, nic: n + 1, pod: theirs })),
+          ),
+        )
+        .reduce((sum, ms) => sum + ms, 0);
+    const times = [ours("ADD"), reference("ADD"), ours("DEL"), reference("DEL")] as const;
+    if (i < 0) continue;
+    add.own.push(times[0]);
+    add.reference.push(times[1]);
+    del.own.push(times[2]);
+    del.reference.push(times[3]);
+  }
+  return { nics, add, del };
+}
+
+function peaks(network: OwnNetwork, nics: number): Samples {
+  using pods = namespaces("peak", 5);
+  return Array.from({ length: 5 }, () => {
+    const pod = pods.take();
+    const { kib, ran } = peakMemory(ownCall("ADD", { network, nics, pod }));
+    succeed(ran);
+    succeed(run(ownCall("DEL", { network, nics, pod })));
+    return kib;
+  });
+}
+
+/** Namespaces made in advance and taken away at the end: the kernel's own clean-up shall not run beside what is timed. */
+function namespaces(label: string, count: number): { take(): string; [Symbol.dispose](): void } {
+  const paths = Array.from({ length: count }, (_, i) => `/run/netns/bench-${label}-${i}`);
+  for (const path of paths) createNetns(path).close();
+  const left = [...paths];
+  return {
+    take: () => {
+      const path = left.shift();
+      if (path === undefined) throw new Error("no namespace is left");
+      return path;
+    },
+    [Symbol.dispose]() {
+      for (const path of paths) deleteNetns(path);
+    },
+  };
+}
+
+/** All ADDs at once, without and with what Multus' daemon takes of the group's memory. */
+function bursts(network: OwnNetwork, besides: readonly number[]): BurstResult[] {
+  return besides.map((besideMi) => {
+    using pods = namespaces(`burst${besideMi}`, 20);
+    return burst({ network, nics: 2, pods: Array.from({ length: 20 }, pods.take), besideMi });
+  });
+}
+
+async function definition(plan: Plan): Promise<OwnNetwork> {
+  const kube = await connectKube({ kubeconfig: plan.kubeconfig });
+  const nad = await kube.get("NetworkAttachmentDefinition", "lab", { namespace: "default" });
+  return { programs: plan.programs, config: JSON.parse(nad?.spec?.config ?? "null") };
+}
+
+const plan: Plan = JSON.parse(process.argv[2] ?? "null");
+const network = await definition(plan);
+const result: HostResult = {
+  version: versions(plan),
+  pairs: plan.nics.map((nics) => pairs(plan, network, nics)),
+  peakKib: peaks(network, 2),
+  bursts: bursts(network, [0, 12]),
+};
+await Bun.write(Bun.stdout, JSON.stringify(result));
+process.exit(0);
