@@ -75,6 +75,7 @@ test("multi-nic answers 6,000 mutated calls in the spec's form, and a refused AD
       },
       {
         env: { ...fakeCall(command).environment },
+        enter: () => {},
         readStdin: async () => stdin,
         out: (text) => void out.push(text),
         err: () => {},
