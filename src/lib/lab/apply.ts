@@ -16,14 +16,15 @@ export interface Applied {
 
 /** Applies every document of a YAML text, and waits until operator and daemons have settled each network among them. */
 export async function applyManifests(lab: Lab, text: string): Promise<Applied[]> {
-  const objects = documents(text);
+  const objects = readManifests(text);
   for (const { kind, object } of objects) await lab.apply(kind, object);
   return Promise.all(objects.map(({ kind, object }) => settled(lab, kind, object.metadata.name)));
 }
 
-type Manifest = { kind: KindName; object: KubeObject & Record<string, unknown> };
+export type Manifest = { kind: KindName; object: KubeObject & Record<string, unknown> };
 
-function documents(text: string): Manifest[] {
+/** Reads the documents of a YAML text; each must be an object of a kind that the program knows. */
+export function readManifests(text: string): Manifest[] {
   const parsed: unknown = Bun.YAML.parse(text);
   return (Array.isArray(parsed) ? parsed : [parsed]).filter((one) => one !== null).map(manifest);
 }
