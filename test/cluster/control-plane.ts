@@ -41,7 +41,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
     await waitFor("API server", async () => (await api.call("GET", "/readyz")).body === "ok", {
       daemons: running,
     });
-    const controllers = "--controllers=garbage-collector-controller,namespace-controller";
+    const names = ["garbage-collector", "namespace", "validatingadmissionpolicy-status"];
+    const controllers = `--controllers=${names.map((name) => `${name}-controller`).join()}`;
     const managing = [...managerFlags(kubeconfigPath, manager), controllers];
     start("kube-controller-manager", [join(bin, "kube-controller-manager"), ...managing]);
     return { url, kubeconfig, kubeconfigPath, stop };
