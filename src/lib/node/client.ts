@@ -34,7 +34,20 @@ export interface NodeClientOptions {
 }
 
 /** What happens to a connection when no nicd listens, or when it dies while we wait for the answer. */
-const away = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTCONN"]);
+const away: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such socket",
+  ECONNREFUSED: "nobody listens there",
+  ECONNRESET: "the connection broke off",
+  EPIPE: "the connection broke off",
+  ENOTCONN: "the connection broke off",
+};
+const asked: Readonly<Record<Verb, string>> = {
+  attach: "to attach",
+  detach: "to detach",
+  check: "to check",
+  gc: "to collect",
+  status: "for its status",
+};
 
 /**
  * Calls nicd. Every verb may be repeated, so a call that finds nobody, or is broken off, is tried again until `waitMs`
@@ -68,7 +81,8 @@ export class NodeClient {
   }
 
   async #call<T>(verb: Verb, body: unknown, signal: AbortSignal | undefined): Promise<T> {
-    const deadline = Date.now() + this.#options.waitMs;
+    const since = Date.now();
+    const deadline = since + this.#options.waitMs;
     const text = JSON.stringify(body);
     for (;;) {
       try {
@@ -76,11 +90,11 @@ export class NodeClient {
       } catch (error) {
         if (error instanceof NodeRefusal || signal?.aborted) throw error;
         const late = error instanceof DOMException && error.name === "TimeoutError";
-        if (!late && !away.has(codeOf(error) ?? "")) {
-          throw new Failure(`Cannot ask nicd to ${verb}`, { cause: error });
+        if (!late && away[codeOf(error) ?? ""] === undefined) {
+          throw new Failure(`Cannot ask nicd ${asked[verb]}`, { cause: error });
         }
         const left = deadline - Date.now();
-        if (late || left <= 0) throw this.#down(verb, error);
+        if (late || left <= 0) throw this.#down(verb, { cause: error, since });
         await Bun.sleep(Math.min(left, this.#options.pauseMs ?? 50));
       }
     }
@@ -106,11 +120,17 @@ export class NodeClient {
     throw new NodeRefusal(faultOf(text, answer.status));
   }
 
-  #down(verb: Verb, cause: unknown): Failure {
-    const { socket, waitMs } = this.#options;
+  #down(verb: Verb, { cause, since }: { cause: unknown; since: number }): Failure {
+    const { socket } = this.#options;
+    const code = codeOf(cause);
+    const known = away[code ?? ""];
     return new Failure(
-      `Cannot ask nicd to ${verb}: nobody answered on ${socket} for ${waitMs} ms; is the daemon pod of this node running?`,
-      { code: "DaemonDown", cause },
+      `Cannot ask nicd ${asked[verb]}: nobody answered on ${socket} for ${Date.now() - since} ms; is the daemon pod of this node running?`,
+      {
+        code: "DaemonDown",
+        // Bun's own words are about a URL that nobody here has typed.
+        cause: known === undefined ? cause : new Failure(`${known} (${code})`, { code }),
+      },
     );
   }
 }
