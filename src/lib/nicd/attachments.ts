@@ -109,7 +109,8 @@ export class Attachments {
 
   /** Chooses NICs as an attach without wishes would, for STATUS; changes nothing. */
   preview(request: Pick<AttachRequest, "network" | "ref">): Selection {
-    return this.#select({ ...request, request: {}, deviceIDs: [] });
+    // A strategy only narrows what is there, and devClass wants a class that only pods name.
+    return this.#select({ ...request, request: {}, deviceIDs: [] }, "none");
   }
 
   /** Addresses in pools of this node; for STATUS. */
@@ -182,7 +183,10 @@ export class Attachments {
     };
   }
 
-  #select(request: Pick<AttachRequest, "network" | "ref" | "request" | "deviceIDs">): Selection {
+  #select(
+    request: Pick<AttachRequest, "network" | "ref" | "request" | "deviceIDs">,
+    strategy?: "none",
+  ): Selection {
     const { view } = this.#deps;
     const nics = view.nics();
     if (!nics) {
@@ -195,7 +199,7 @@ export class Attachments {
     return selectNics({
       network: request.network,
       masterNets: request.ref.masterNets,
-      strategy: spec?.attachPolicy?.strategy ?? "none",
+      strategy: strategy ?? spec?.attachPolicy?.strategy ?? "none",
       rails: spec?.rails ?? false,
       pluginType: request.ref.pluginType,
       mode: request.ref.mode,

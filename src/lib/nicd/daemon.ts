@@ -14,6 +14,7 @@ import { logLevelOf } from "../plan/loglevel.ts";
 import type { Sha256 } from "../plan/names.ts";
 import { paceOf } from "../plan/pace.ts";
 import type { NodePaths } from "../settings.ts";
+import { attachable } from "./attachable.ts";
 import { Collector, readBootId } from "./collector.ts";
 import { allSynced, createCopies, feedView } from "./copies.ts";
 import { CriSandboxes } from "./cri.ts";
@@ -114,7 +115,10 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
         tombstones: tombstoneDir(paths),
         leaving,
         pace: () => paceOf(config()?.spec),
-        conditions: () => (programs ? [programs.condition] : []),
+        conditions: () => [
+          attachable(copies.networks.list(), attachments, view),
+          ...(programs ? [programs.condition] : []),
+        ],
       },
       signal,
     );

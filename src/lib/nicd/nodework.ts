@@ -80,6 +80,7 @@ export class NodeWork {
       // The last attachment of a NIC that has left may let it go; a network's last one lets its routes go.
       attachments.onChange(() => {
         this.#ask("routes");
+        this.#ask("publish");
         discovery.poke();
       }),
     ];
@@ -101,6 +102,7 @@ export class NodeWork {
         source(copies.networks, wake("routes")),
         source(copies.configs, wake("routes")),
         source(copies.hostInterfaces, wake("publish")),
+        source(copies.pools, wake("publish")),
       ],
       reconcile: (key) => this.#run(key as Task),
     };

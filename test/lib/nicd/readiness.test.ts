@@ -16,6 +16,12 @@ describe("readiness", () => {
     expect(node.attachments.list()).toEqual([]);
   });
 
+  test("is ready where pods must name a DeviceClass: STATUS names none", () => {
+    using node = testNode({ network: { attachPolicy: { strategy: "devClass" } } });
+    expect(readiness(request, node.attachments, node.view)).toMatchObject({ ready: true });
+    expect(() => node.attachments.attach(attachRequest("c1"))).toThrow("needs a class");
+  });
+
   test("names a pool that is full", () => {
     using node = testNode({
       pools: [
