@@ -80,11 +80,11 @@ test("DEL while nicd is away succeeds, leaves a tombstone, and the address is fr
 });
 
 test("operator that restarts writes no CIDR, pool or definition", async () => {
-  const resources = ["cidrs", "ippools", "network-attachment-definitions", "multinicnetworks"];
+  const resources = ["cidrs", "ippools", "network-attachment-definitions"];
   await until(
-    "status",
-    () => lab.list("multinicnetworks"),
-    ([one]) => one?.status?.["routeStatus"] === "Success",
+    "the mirror to be at rest",
+    () => lab.list("ippools"),
+    (pools) => pools.every((pool) => pool.status?.["usage"] === "0/254"),
   );
   const before = await lab.versions(...resources);
   await lab.do("lab", "daemon", "restart-operator");
