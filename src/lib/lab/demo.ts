@@ -30,7 +30,10 @@ export async function demo(lab: Lab, options: DemoOptions): Promise<void> {
   out("\n1. NICs that each host's nicd found\n");
   out(showNics(await discovered(lab)));
 
-  await lab.apply("MultiNicNetwork", labNetwork(network, { link, families }));
+  await lab.apply(
+    "MultiNicNetwork",
+    labNetwork(network, { link, families, planes: lab.options.topology.spec.nics }),
+  );
   const ready = await lab.until("MultiNicNetwork", network, (n) => {
     return (
       n?.status?.configStatus === "Success" &&
