@@ -9,7 +9,7 @@ import type { CniPrograms } from "./programs.ts";
 export interface ProgramsWorkDeps {
   readonly programs: CniPrograms;
   readonly attachments: Pick<Attachments, "list" | "onChange">;
-  readonly configs: Store<Config>;
+  readonly configs: Pick<Store<Config>, "onChange">;
   readonly leaving: () => boolean | undefined;
   /** Told when the condition may have changed. */
   readonly changed: () => void;
