@@ -19,6 +19,7 @@ import { Collector, readBootId } from "./collector.ts";
 import { allSynced, createCopies, feedView } from "./copies.ts";
 import { CriSandboxes } from "./cri.ts";
 import { createDiscovery } from "./discovery.ts";
+import { forgetNode } from "./forget.ts";
 import { createLeaving } from "./leaving.ts";
 import { type ObserveRequest, registerNodeMetrics } from "./metrics.ts";
 import { openNodeRecord } from "./noderecord.ts";
@@ -55,6 +56,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
   const bootId = readBootId();
   const { store, view, attachments } = openNodeRecord({ paths, node, bootId, now: Date.now, log });
   using kernel = openKernel();
+  let forget = false;
   try {
     const clock: Clock = systemClock;
     const discovery = createDiscovery({
@@ -166,11 +168,13 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
         following,
       ]);
     } finally {
+      forget = leaving() === true && attachments.list().length === 0;
       await health?.stop();
       await server.stop();
       sandboxes?.close();
     }
   } finally {
     store.close();
+    if (forget) forgetNode(paths);
   }
 }

@@ -1,7 +1,14 @@
 import type { Registry } from "prom-client";
+import type { MultiNicNetwork } from "../api/kinds.ts";
 import type { Controller } from "../kube/controller.ts";
+import type { Store } from "../kube/kube.ts";
 import { countReconciles } from "../kube/reconcilemetrics.ts";
-import type { Stores } from "./stores.ts";
+
+/** What the operator's metrics are read from, at each scrape. */
+export interface MetricsSources {
+  readonly networks: Pick<Store<MultiNicNetwork>, "list">;
+  readonly hostInterfaces: { list(): readonly unknown[] };
+}
 
 /** What the operator tells its metrics. */
 export interface OperatorMetrics {
@@ -14,7 +21,7 @@ export interface OperatorMetrics {
 /** Registers the operator's metrics (docs/metrics.md). */
 export async function registerOperatorMetrics(
   registry: Registry,
-  stores: Stores,
+  from: MetricsSources,
 ): Promise<OperatorMetrics> {
   const { Gauge } = await import("prom-client");
   const registers = [registry];
@@ -30,7 +37,7 @@ export async function registerOperatorMetrics(
     registers,
     collect() {
       this.reset();
-      for (const { status } of stores.networks.list()) {
+      for (const { status } of from.networks.list()) {
         this.inc({ config: status?.configStatus ?? "", routes: status?.routeStatus ?? "" });
       }
     },
@@ -40,7 +47,7 @@ export async function registerOperatorMetrics(
     help: "HostInterface objects.",
     registers,
     collect() {
-      this.set(stores.hostInterfaces.list().length);
+      this.set(from.hostInterfaces.list().length);
     },
   });
   return { count: await countReconciles(registry), leads: (now) => leader.set(now ? 1 : 0) };
