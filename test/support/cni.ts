@@ -33,6 +33,10 @@ export interface CniCall {
   readonly program?: string;
   readonly path?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Text on stdin instead of `config`. */
+  readonly stdin?: string;
+  /** Variables that are not set at all. */
+  readonly without?: readonly string[];
 }
 
 /** A host in a namespace of its own with nicd's real server in this process, and the compiled plugins run in it. */
@@ -89,6 +93,20 @@ async function runPlugin(
   at: { host: Scratch; folder: string; plugins: string },
 ): Promise<CniAnswer> {
   const { containerID = "c1", ifname = "net1", program = "multi-nic" } = call;
+  const given: Record<string, string> = {
+    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+    CNI_COMMAND: call.command,
+    CNI_CONTAINERID: containerID,
+    CNI_IFNAME: ifname,
+    CNI_NETNS: call.netns ?? "",
+    CNI_PATH: call.path ?? `${at.plugins}:/usr/lib/cni`,
+    CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${containerID};K8S_POD_UID=uid-${containerID}`,
+    MULTINIC_RUN_DIR: join(at.folder, "run"),
+    MULTINIC_STATE_DIR: join(at.folder, "state"),
+    MULTINIC_WAIT_MS: "200",
+    ...call.env,
+  };
+  for (const name of call.without ?? []) delete given[name];
   const child = Bun.spawn(
     [
       "nsenter",
@@ -96,22 +114,10 @@ async function runPlugin(
       program.startsWith("/") ? program : join(at.plugins, program),
     ],
     {
-      stdin: new TextEncoder().encode(JSON.stringify(call.config)),
+      stdin: new TextEncoder().encode(call.stdin ?? JSON.stringify(call.config)),
       stdout: "pipe",
       stderr: "pipe",
-      env: {
-        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-        CNI_COMMAND: call.command,
-        CNI_CONTAINERID: containerID,
-        CNI_IFNAME: ifname,
-        CNI_NETNS: call.netns ?? "",
-        CNI_PATH: call.path ?? `${at.plugins}:/usr/lib/cni`,
-        CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${containerID};K8S_POD_UID=uid-${containerID}`,
-        MULTINIC_RUN_DIR: join(at.folder, "run"),
-        MULTINIC_STATE_DIR: join(at.folder, "state"),
-        MULTINIC_WAIT_MS: "200",
-        ...call.env,
-      },
+      env: given,
     },
   );
   const [out, err, exitCode] = await Promise.all([

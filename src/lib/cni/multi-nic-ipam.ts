@@ -7,6 +7,7 @@ import { attachmentKey, attachRequest } from "./attach-plan.ts";
 import type { CniDeps } from "./deps.ts";
 import { validAttachments } from "./gc.ts";
 import type { Invocation } from "./invocation.ts";
+import { identifyPod } from "./pod.ts";
 import { previousResult } from "./previous.ts";
 import type { CniVerbs } from "./program.ts";
 import { release } from "./release.ts";
@@ -39,6 +40,7 @@ async function give(call: Invocation, header: CniHeader, deps: CniDeps): Promise
       cause: new Failure(`nicd has none: ${reply.reason}`),
     });
   }
+  deps.log.info("gave addresses", { ...attachmentKey(call, network.name), addresses });
   return {
     interfaces: [],
     ips: addresses.map((address) => ({ address })),
@@ -68,7 +70,7 @@ function requestOf(call: Invocation, network: CniNetwork, deps: CniDeps): Attach
     const problem = "is missing, and deviceID too: the NIC decides the address";
     refuse([{ path: "master", problem }]);
   }
-  const netns = deps.identify(call.netns);
+  const netns = identifyPod(call, deps);
   const request = attachRequest(call, network, { plan: undefined, netns });
   return {
     ...request,

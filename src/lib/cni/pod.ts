@@ -13,23 +13,28 @@ export interface Pod {
 
 const own = "/proc/self/ns/net";
 
-/** Opens the namespace at CNI_NETNS; throws code 4 when it is not there or is our own. */
+/** Opens the namespace at CNI_NETNS; throws code 4 when it is not there, is no namespace, or is our own. */
 export function openPod(call: Invocation, deps: CniDeps): Pod {
   const netns = openNetns(call, deps);
   try {
     const identity = netns ?? identify(call.netns, deps);
-    if (isOwn(identity, call, deps)) {
-      throw new Failure("The environment of the CNI call is not valid", {
-        code: cniCode.environment,
-        cause: new Failure(
-          `CNI_NETNS is ${call.netns}, the namespace that this plugin runs in; CNI_NETNS_OVERRIDE=1 allows that`,
-        ),
-      });
-    }
+    refuseOwn(identity, call, deps);
     return { identity, netns, kernel: netns?.open() };
   } catch (error) {
     netns?.close();
     throw error;
+  }
+}
+
+/** Says which namespace is at CNI_NETNS, for who does nothing in it; throws as openPod does. */
+export function identifyPod(call: Invocation, deps: CniDeps): NetnsIdentity {
+  const netns = openNetns(call, deps);
+  try {
+    const { dev, ino } = netns ?? identify(call.netns, deps);
+    refuseOwn({ dev, ino }, call, deps);
+    return { dev, ino };
+  } finally {
+    netns?.close();
   }
 }
 
@@ -44,6 +49,16 @@ export function isOwn(identity: NetnsIdentity, call: Invocation, deps: CniDeps):
   if (call.override) return false;
   const ours = identify(own, deps);
   return ours.dev === identity.dev && ours.ino === identity.ino;
+}
+
+function refuseOwn(identity: NetnsIdentity, call: Invocation, deps: CniDeps): void {
+  if (!isOwn(identity, call, deps)) return;
+  throw new Failure("The environment of the CNI call is not valid", {
+    code: cniCode.environment,
+    cause: new Failure(
+      `CNI_NETNS is ${call.netns}, the namespace that this plugin runs in; CNI_NETNS_OVERRIDE=1 allows that`,
+    ),
+  });
 }
 
 function openNetns(call: Invocation, deps: CniDeps): Netns | undefined {
