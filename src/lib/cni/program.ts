@@ -3,7 +3,9 @@ import {
   type CniVersion,
   cniCode,
   cniVersions,
+  isObject,
   parseHeader,
+  parseVersion,
   versionAtLeast,
 } from "../api/cni.ts";
 import { type CniResult, formatResult } from "../api/cni-result.ts";
@@ -47,7 +49,8 @@ export async function runCni(program: CniProgram, host: CniHost): Promise<number
     host.err(about(program.name, program.version));
     return 0;
   }
-  let cniVersion: CniVersion = cniVersions[cniVersions.length - 1] ?? "1.1.0";
+  let stdin = "";
+  let cniVersion: CniVersion | undefined;
   try {
     const call = parseInvocation(host.env, program);
     if (call.command === "VERSION") {
@@ -55,7 +58,8 @@ export async function runCni(program: CniProgram, host: CniHost): Promise<number
       return 0;
     }
     host.enter();
-    const header = parseHeader(await read(host));
+    stdin = await read(host);
+    const header = parseHeader(stdin);
     cniVersion = header.cniVersion;
     refuseTooOld(call.command, cniVersion);
     const verbs = await program.verbs(call);
@@ -67,9 +71,20 @@ export async function runCni(program: CniProgram, host: CniHost): Promise<number
       host.out(error.answer);
       return error.exitCode;
     }
-    host.out(JSON.stringify(errorAnswer(error, cniVersion)));
+    host.out(JSON.stringify(errorAnswer(error, cniVersion ?? versionOf(stdin))));
     return 1;
   }
+}
+
+/** The version to say an error in: the configuration's, however bad the rest of it is, else the latest. */
+function versionOf(stdin: string): CniVersion {
+  try {
+    const raw: unknown = JSON.parse(stdin);
+    if (isObject(raw)) return parseVersion(raw["cniVersion"] ?? "0.1.0");
+  } catch {
+    // No configuration, or a version that is not ours: the error itself says so.
+  }
+  return cniVersions[cniVersions.length - 1] ?? "1.1.0";
 }
 
 async function read(host: CniHost): Promise<string> {
