@@ -1,4 +1,5 @@
 import { InvalidInput } from "../lib/errors.ts";
+import { settled } from "../lib/lab/apply.ts";
 import { serveControl } from "../lib/lab/control.ts";
 import { demo } from "../lib/lab/demo.ts";
 import { defaultDir } from "../lib/lab/enclosure.ts";
@@ -31,6 +32,12 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
       if (flags["network"] !== false) {
         const planes = topology.spec.nics;
         await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families, planes }));
+        // Pods may be added as soon as we say that we are ready.
+        const ready = settled(lab, "MultiNicNetwork", "lab");
+        if ((await Promise.race([ready, aborted(stop.signal)])) === "aborted") {
+          ready.catch(() => {});
+          return 130;
+        }
       }
       serveControl(lab, stop.signal);
       if (note) io.out(note);

@@ -41,8 +41,8 @@ function manifest(document: unknown, at: number): Manifest {
   });
 }
 
-/** A network is settled when it failed, or when it was planned with every host's NICs and every host reported its routes. */
-async function settled(lab: Lab, kind: KindName, name: string): Promise<Applied> {
+/** Waits until a network has failed, or was planned with every host's NICs and every host reported its routes. */
+export async function settled(lab: Lab, kind: KindName, name: string): Promise<Applied> {
   const plain = { kind, name, configStatus: "", routeStatus: "", message: "" };
   if (kind !== "MultiNicNetwork") return plain;
   return eventually(`MultiNicNetwork ${name}`, async () => {
