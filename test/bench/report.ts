@@ -60,7 +60,7 @@ export function rowsOf(report: Report): Row[] {
     ...host.pairs.flatMap((pair) => pairRows(macvlan, pair)),
     ...("kernel" in guest
       ? [versus(uml), ...guest.pairs.flatMap((pair) => pairRows(uml, pair))]
-      : [{ section: "ipvlan in User-Mode Linux", cells: [guest.missing] }]),
+      : [{ section: "ipvlan in User-Mode Linux", cells: [guest.missing], limit: 0 }]),
     plain(cgroup),
     ...host.bursts.flatMap((burst) => burstRows(cgroup, burst)),
     plain(resident),
