@@ -1,6 +1,7 @@
 import type { HostInterface } from "../api/kinds.ts";
 import type { Family } from "../ip.ts";
 import { compareNames } from "./names.ts";
+import { compareNics } from "./nics.ts";
 import { canonicalizer } from "./rows.ts";
 
 /** A NIC's place on a net. */
@@ -77,19 +78,4 @@ export function nicsOn(host: HostNics, net: string): { nic: HostNic; hostIP: str
     if (at) out.push({ nic, hostIP: at.hostIP });
   }
   return out;
-}
-
-function compareNics(a: HostNic, b: HostNic): number {
-  if (a.pciAddress === "" || b.pciAddress === "") {
-    if (a.pciAddress !== b.pciAddress) return a.pciAddress === "" ? 1 : -1;
-    return compareNames(a.interfaceName, b.interfaceName);
-  }
-  if (a.pciAddress.length === b.pciAddress.length) return a.pciAddress < b.pciAddress ? -1 : 1;
-  const left = a.pciAddress.split(/[:.]/);
-  const right = b.pciAddress.split(/[:.]/);
-  for (let i = 0; i < left.length && i < right.length; i++) {
-    const difference = Number.parseInt(left[i] ?? "", 16) - Number.parseInt(right[i] ?? "", 16);
-    if (difference) return difference;
-  }
-  return compareNames(a.interfaceName, b.interfaceName);
 }

@@ -1,3 +1,5 @@
+import { compareNames } from "./names.ts";
+
 /** A link as far as discovery needs it (a `Link` of rtnetlink is one). */
 export interface SeenLink {
   readonly index: number;
@@ -54,7 +56,7 @@ export function isInfiniBand(link: SeenLink, device: SeenDevice | undefined): bo
 
 /**
  * Orders NICs by PCI address (domains may have more than four digits), those without one after the others by name: which of
- * several NICs on one net counts, and the order of rails.
+ * several NICs on one net counts, and the order of rails. Discovery, planning and attaching must agree, so this is for all.
  */
 export function compareNics(
   a: { readonly pciAddress?: string | undefined; readonly interfaceName: string },
@@ -64,12 +66,12 @@ export function compareNics(
   const right = b.pciAddress ?? "";
   if (left === "" || right === "") {
     if (left !== right) return left === "" ? 1 : -1;
-    return compareText(a.interfaceName, b.interfaceName);
+    return compareNames(a.interfaceName, b.interfaceName);
   }
   return (
     left.length - right.length ||
-    compareText(left, right) ||
-    compareText(a.interfaceName, b.interfaceName)
+    (left < right ? -1 : left > right ? 1 : 0) ||
+    compareNames(a.interfaceName, b.interfaceName)
   );
 }
 
@@ -92,8 +94,4 @@ function isNic(
   if (link.kind !== "vlan" || link.link === 0 || link.linkNetnsid !== undefined) return false;
   const lower = all.find((other) => other.index === link.link);
   return lower !== undefined && lower !== link && isNic(lower, all, devices);
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -2,6 +2,7 @@ import type { HostInterfaceRow } from "../api/kinds.ts";
 import { Failure } from "../errors.ts";
 import { comparePrefixes, formatPrefix, parsePrefix } from "../ip.ts";
 import { type MasterUse, refuseConflict } from "./masteruse.ts";
+import { compareNics } from "./nics.ts";
 
 export interface NicRequest {
   readonly nics?: number;
@@ -106,7 +107,8 @@ function hostNics(rows: readonly HostInterfaceRow[]): Nic[] {
       product: hex(row.product ?? seen?.product ?? ""),
     });
   }
-  return [...nics.values()].sort(comparePci);
+  const place = ({ master, pciAddress }: Nic) => ({ interfaceName: master, pciAddress });
+  return [...nics.values()].sort((a, b) => compareNics(place(a), place(b)));
 }
 
 interface Planes {
@@ -261,19 +263,4 @@ function canonical(net: string): string {
 function compareNets(a: string, b: string): number {
   const [x, y] = [parsePrefix(a), parsePrefix(b)];
   return x && y ? comparePrefixes(x, y) : a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Orders by PCI address, numerically; NICs without one (bonds, VLANs) come last, by name. */
-function comparePci(a: Nic, b: Nic): number {
-  if (a.pciAddress === "" || b.pciAddress === "") {
-    if (a.pciAddress !== b.pciAddress) return a.pciAddress === "" ? 1 : -1;
-    return a.master < b.master ? -1 : 1;
-  }
-  const [x, y] = [pciNumbers(a.pciAddress), pciNumbers(b.pciAddress)];
-  for (const [i, n] of x.entries()) if (n !== y[i]) return n - (y[i] ?? 0);
-  return 0;
-}
-
-function pciNumbers(address: string): number[] {
-  return address.split(/[:.]/).map((part) => Number.parseInt(part, 16) || 0);
 }

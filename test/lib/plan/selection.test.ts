@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import type { HostInterfaceRow } from "../../../src/lib/api/kinds.ts";
+import type { HostInterface, HostInterfaceRow } from "../../../src/lib/api/kinds.ts";
 import { codeOf } from "../../../src/lib/errors.ts";
+import { hostNics } from "../../../src/lib/plan/hostnics.ts";
+import { compareNics } from "../../../src/lib/plan/nics.ts";
 import { type SelectionInput, selectNics } from "../../../src/lib/plan/selection.ts";
 
 const row = (
@@ -148,6 +150,25 @@ describe("selectNics", () => {
     ],
   ])("chooses %s", (_, more, expected) => {
     expect(masters(more)).toEqual(expected);
+  });
+
+  test("takes of two bonds on one net the one that planning and discovery take", () => {
+    const net = { netAddress: "10.0.1.0/24" };
+    const rows = [
+      { interfaceName: "bond10", ...net, hostIP: "10.0.1.10" },
+      { interfaceName: "bond2", ...net, hostIP: "10.0.1.2" },
+    ];
+    const object: HostInterface = {
+      apiVersion: "multinic.fms.io/v1",
+      kind: "HostInterface",
+      metadata: { name: "host1" },
+      spec: { hostName: "host1", interfaces: rows },
+    };
+    const planned = hostNics([object], [4], { liveNodes: undefined, pluginType: "ipvlan" });
+    const [first] = planned.hosts.get("host1")?.nics ?? [];
+    expect(first?.interfaceName).toBe("bond2");
+    expect(rows.toSorted(compareNics)[0]?.interfaceName).toBe("bond2");
+    expect(masters({ nics: rows, masterNets: [net.netAddress] })).toEqual(["bond2"]);
   });
 
   test("merges the rows of a dual-stack NIC into one, IPv4 first", () => {
