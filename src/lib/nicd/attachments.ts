@@ -15,7 +15,13 @@ import {
 import { linkTypes } from "../plan/hostnics.ts";
 import { type Selection, selectNics } from "../plan/selection.ts";
 import { Addressing } from "./addressing.ts";
-import type { AttachmentRecord } from "./attachmentrecord.ts";
+import {
+  type AttachmentRecord,
+  addressesOf,
+  describeKey,
+  keyOf,
+  replyOf,
+} from "./attachmentrecord.ts";
 import { MasterUses } from "./masteruses.ts";
 import type { Store } from "./store.ts";
 import type { NodeView } from "./view.ts";
@@ -60,7 +66,7 @@ export class Attachments {
     const at = now();
     if (store.graves.holds(request, at)) {
       throw new Failure(
-        `Cannot attach ${describe(request)}: it was detached before it was attached; a new sandbox gets a new container ID`,
+        `Cannot attach ${describeKey(request)}: it was detached before it was attached; a new sandbox gets a new container ID`,
         { code: String(faultCode.buried) },
       );
     }
@@ -89,7 +95,7 @@ export class Attachments {
   check(key: AttachmentKey): CheckReply {
     const record = this.#deps.store.records.find(key);
     if (record) return { ...replyOf(record), netns: record.netns };
-    throw new Failure(`No attachment is recorded for ${describe(key)}`, {
+    throw new Failure(`No attachment is recorded for ${describeKey(key)}`, {
       code: String(faultCode.unknownContainer),
     });
   }
@@ -264,29 +270,4 @@ export class Attachments {
       }
     }
   }
-}
-
-function replyOf(record: AttachmentRecord): AttachReply {
-  return {
-    reason: record.reason,
-    interfaces: record.interfaces.map((nic) => ({
-      name: nic.name,
-      master: nic.master,
-      netAddress: nic.netAddress,
-      pciAddress: nic.pciAddress,
-      addresses: nic.addresses.map((a) => `${a.address}/${a.prefixLength}`),
-    })),
-  };
-}
-
-function addressesOf(nic: AttachmentRecord["interfaces"][number]): string[] {
-  return nic.addresses.map((a) => a.address);
-}
-
-function keyOf(key: AttachmentKey): AttachmentKey {
-  return { network: key.network, containerID: key.containerID, ifname: key.ifname };
-}
-
-function describe(key: AttachmentKey): string {
-  return `${key.ifname} of container ${key.containerID} to network ${key.network}`;
 }
