@@ -167,3 +167,22 @@ test("nicd that starts while the API server is away serves pods with what it kne
   await lab.on("host1", "ip netns del during");
   await lab.do("lab", "pod", "del", "before");
 });
+
+test("nicd and operator listen on one TCP port per host, for health and metrics: no request changes anything", async () => {
+  const listening = await lab.on("host1", "ss -H -ltnp");
+  const ports = listening
+    .split("\n")
+    .filter((line) => line.includes("multinic"))
+    .map((line) => line.trim().split(/\s+/)[3]?.split(":").at(-1));
+  expect(ports).toEqual(["11000"]);
+  const status = async (method: string, path: string) =>
+    (
+      await lab.on(
+        "host1",
+        `curl -s -o /dev/null -w '%{http_code}' -X ${method} http://127.0.0.1:11000${path}`,
+      )
+    ).trim();
+  expect(await status("GET", "/healthz")).toBe("200");
+  for (const path of ["/addl3", "/deletel3", "/join", "/interface", "/v1/attach", "/v1/gc"])
+    expect(await status("POST", path)).toMatch(/^40[45]$/);
+});
