@@ -145,7 +145,21 @@ test("kubectl get -w sees a change and kubectl wait a status", async () => {
     "",
   );
   const lines = watcher.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  const next = async () => (await lines.read()).value?.trim();
+  // kubectl writes a line and its end apart.
+  let rest = "";
+  const next = async () => {
+    for (;;) {
+      const end = rest.indexOf("\n");
+      if (end >= 0) {
+        const line = rest.slice(0, end);
+        rest = rest.slice(end + 1);
+        return line;
+      }
+      const { value, done } = await lines.read();
+      if (done) return undefined;
+      rest += value;
+    }
+  };
   expect(await next()).toBe("11.0.0.0/8");
   await kubectl([
     "patch",

@@ -113,7 +113,7 @@ describe.if(able)("multi-nic with the reference plugins", () => {
     const call = { containerID: "nojit", netns: pod.netns.path, config: macvlanConfig(), env };
     const added = await at.call({ ...call, command: "ADD" });
     expect(added.json).toMatchObject({ interfaces: [{ name: "net1-0" }, { name: "net1-1" }] });
-    expect(names(pod)).toEqual(["lo", "net1-0", "net1-1"]);
+    expect(names(pod).sort()).toEqual(["lo", "net1-0", "net1-1"]);
     // An altname takes rtnetlink: its absence shows that the plugin did the work.
     expect(pod.ip("link", "show", "net1-0")[0]?.["altnames"]).toBeUndefined();
     expect(inUse()).toHaveLength(2);

@@ -29,14 +29,19 @@ export async function applyCidrs(
 
 /** Writes pools, all of them; the first failure is thrown after the rest has been tried. */
 export async function applyPools(steps: readonly PoolStep[], deps: Deps): Promise<void> {
-  await everyStep(steps, async (step) => {
-    if (step.op === "create") await deps.kube.create("IPPool", step.object);
-    else if (step.op === "update") await deps.kube.patch("IPPool", step.name, step.patch);
-    else {
-      const { uid, resourceVersion } = step;
-      await deps.kube.remove("IPPool", step.name, { uid, resourceVersion });
-    }
-  });
+  // A podCIDR that went to another host is a delete and a create of one name: deletes first.
+  const isDelete = (step: PoolStep) => step.op === "delete";
+  const inOrder: PoolStep[][] = [steps.filter(isDelete), steps.filter((step) => !isDelete(step))];
+  for (const some of inOrder) await everyStep(some, (step) => applyPool(step, deps));
+}
+
+async function applyPool(step: PoolStep, deps: Deps): Promise<void> {
+  if (step.op === "create") await deps.kube.create("IPPool", step.object);
+  else if (step.op === "update") await deps.kube.patch("IPPool", step.name, step.patch);
+  else {
+    const { uid, resourceVersion } = step;
+    await deps.kube.remove("IPPool", step.name, { uid, resourceVersion });
+  }
 }
 
 /**
@@ -108,18 +113,25 @@ const emptyStatus: MultiNicNetworkStatus = {
   lastSyncTime: null,
 };
 
-/** Takes every step; the first failure is thrown after the rest has been tried. */
+/** Writes under way at once: enough that 5,000 hosts' pools take seconds, few enough that the API server has room for others. */
+const atOnce = 16;
+
+/** Takes every step, some at once; the first failure is thrown after the rest has been tried. */
 export async function everyStep<T>(
   steps: readonly T[],
   apply: (step: T) => Promise<void>,
 ): Promise<void> {
   let first: unknown;
-  for (const step of steps) {
-    try {
-      await apply(step);
-    } catch (error) {
-      first ??= error;
+  const left = steps.values();
+  const work = async () => {
+    for (const step of left) {
+      try {
+        await apply(step);
+      } catch (error) {
+        first ??= error;
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, steps.length) }, work));
   if (first !== undefined) throw first;
 }

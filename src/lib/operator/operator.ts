@@ -16,6 +16,7 @@ import { hasAbandoned, stripAbandoned } from "./finalizers.ts";
 import { reconcileHostInterface } from "./hostinterface.ts";
 import { type OperatorMetrics, registerOperatorMetrics } from "./metrics.ts";
 import { reconcileNetwork } from "./network.ts";
+import { settled, settleTime } from "./settle.ts";
 import { createStores, type Stores, storesReady } from "./stores.ts";
 
 export interface OperatorOptions {
@@ -35,8 +36,8 @@ export interface OperatorOptions {
   readonly elect: boolean;
 }
 
-/** Changes that come close together are looked at once. */
-const settleMs = 50;
+/** After an outage of the API server nothing waits longer than this for its next attempt. */
+const longestBackoffMs = 30_000;
 const rollMs = 1000;
 
 /** Runs the operator until `signal` fires: copies of all objects at once, controllers while it leads. */
@@ -105,16 +106,18 @@ async function lead(
 /** What wakes which controller. */
 function controllers(deps: Deps): Controller[] {
   const { stores, log } = deps;
+  const settle = settleTime(deps.now);
   const everyNetwork = () => stores.networks.list().map((network) => network.metadata.name);
   const wakesAll = (store: Store<unknown>): Source =>
-    settled(source(store, everyNetwork), settleMs);
+    settled(source(store, everyNetwork), settle.ms);
   const own = <T extends { metadata: { name: string } }>(store: Store<T>): Source =>
     source(store, (object) => [object.metadata.name]);
   return [
     {
       name: "network",
       log,
-      reconcile: (name) => reconcileNetwork(name, deps),
+      maxMs: longestBackoffMs,
+      reconcile: (name) => settle.measure(() => reconcileNetwork(name, deps)),
       sources: [
         // An overlap concerns both networks, so each change of one is looked at by all.
         wakesAll(stores.networks),
@@ -125,15 +128,15 @@ function controllers(deps: Deps): Controller[] {
         wakesAll(stores.configs),
         settled(
           source(stores.cidrs, (cidr) => [cidr.spec.config.name]),
-          settleMs,
+          settle.ms,
         ),
         settled(
           source(stores.pools, (pool) => [pool.spec.netAttachDef]),
-          settleMs,
+          settle.ms,
         ),
         settled(
           source(stores.definitions, (one) => [one.metadata.name]),
-          settleMs,
+          settle.ms,
         ),
       ],
     },
@@ -153,7 +156,7 @@ function controllers(deps: Deps): Controller[] {
         // A rolling DaemonSet's status changes with every pod.
         settled(
           source(stores.daemonSets, (one) => [one.metadata.name]),
-          rollMs,
+          () => rollMs,
         ),
       ],
     },
@@ -216,25 +219,5 @@ function onlyWhen<T>(
       store.onChange((before, after) => {
         if (matters(before, after)) listener(before, after);
       }),
-  };
-}
-
-/** Gathers what a source asks for over a short time: one joining node changes several objects. */
-function settled(inner: Source, ms: number): Source {
-  return {
-    start(add, signal) {
-      const waiting = new Set<string>();
-      let timer: Timer | undefined;
-      const flush = () => {
-        timer = undefined;
-        for (const key of waiting) add(key);
-        waiting.clear();
-      };
-      signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
-      return inner.start((key) => {
-        waiting.add(key);
-        timer ??= setTimeout(flush, ms);
-      }, signal);
-    },
   };
 }
