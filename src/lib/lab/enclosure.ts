@@ -28,13 +28,20 @@ export function enclosed(command: readonly string[]): string[] {
   ];
 }
 
+/** Names that a lab gives to links and network namespaces; all others come and go without it. */
+const ownLink = /^(mgmt|plane\d+|h\d+-.+|ipvlanprobe.*)$/;
+const ownNamespace = /^(host\d+|cni-.+)$/;
+
 /** What a lab could leave on the machine: links and named network namespaces of the caller's own namespace. */
 export async function machineState(): Promise<string[]> {
   const links = JSON.parse(await must(["ip", "-j", "link"])) as { ifname: string }[];
   const namespaces = (await must(["ip", "netns"])).split("\n").filter((line) => line.trim() !== "");
   return [
-    ...links.map((link) => `link ${link.ifname}`),
-    ...namespaces.map((name) => `netns ${name}`),
+    ...links.flatMap(({ ifname }) => (ownLink.test(ifname) ? [`link ${ifname}`] : [])),
+    ...namespaces.flatMap((line) => {
+      const [name = ""] = line.split(" ");
+      return ownNamespace.test(name) ? [`netns ${name}`] : [];
+    }),
   ];
 }
 

@@ -60,6 +60,7 @@ export class NodeWork {
   readonly #routes: RoutesDeps;
   readonly #rates: NicRates;
   #networks: readonly NetworkRoutesStatus[] | undefined;
+  readonly #footprints = new Map<string, unknown>();
   #adopted = false;
 
   constructor(deps: NodeWorkDeps, signal: AbortSignal) {
@@ -77,9 +78,14 @@ export class NodeWork {
     };
     const stops = [
       discovery.onChange(() => this.#ask("publish")),
-      // The last attachment of a NIC that has left may let it go; a network's last one lets its routes go.
-      attachments.onChange(() => {
-        this.#ask("routes");
+      // The last attachment of a NIC that has left may let it go. For routes only the first and the last one of a network
+      // or of a podCIDR count: a look at all routes of a large cluster is not for every pod.
+      attachments.onChange((network) => {
+        const footprint = store.records.footprint(network);
+        if (!sameValue(this.#footprints.get(network), footprint)) {
+          this.#footprints.set(network, footprint);
+          this.#ask("routes");
+        }
         this.#ask("publish");
         discovery.poke();
       }),

@@ -149,6 +149,19 @@ export class Records {
     return record;
   }
 
+  /** Returns the podCIDRs of a network in which an attachment holds an address, and whether it has attachments at all. */
+  footprint(network: string): { readonly attached: boolean; readonly podCIDRs: readonly string[] } {
+    const attached = this.#db
+      .query<{ id: number }, [string]>("SELECT id FROM attachments WHERE network = ? LIMIT 1")
+      .get(network);
+    const rows = this.#db
+      .query<{ pod_cidr: string }, [string]>(
+        "SELECT DISTINCT pod_cidr FROM addresses WHERE network = ? ORDER BY pod_cidr",
+      )
+      .all(network);
+    return { attached: attached !== null, podCIDRs: rows.map((row) => row.pod_cidr) };
+  }
+
   /** Returns the indexes in use of one pool. */
   used(network: string, podCIDR: string): number[] {
     return this.#db
