@@ -231,3 +231,51 @@ for (const [point, scene] of Object.entries(scenes)) {
     await expectSound();
   });
 }
+
+const rebooting: PointsOf<"nicd">[] = [
+  "nicd.start.opened",
+  "nicd.detach.uncommitted",
+  "nicd.detach.committed",
+  "nicd.start.released",
+  "nicd.start.replayed",
+];
+
+for (const [i, point] of rebooting.entries()) {
+  test(`nicd killed at ${point} after a reboot frees everything of the boot before all the same`, async () => {
+    if (i === 0) await del("keeper");
+    for (const pod of ["first", "second"]) await add(pod);
+    await stopped();
+    // What a reboot leaves: another boot id, no rule, no route; the pods' DELs come late.
+    await lab.on(
+      "host1",
+      `echo boot-${i} > /run/boot-${i}; mount --bind /run/boot-${i} /proc/sys/kernel/random/boot_id
+       ip rule del priority 30000; ip route flush table 30000`,
+    );
+    const { ended } = await armed(point, false);
+    expect(await ended).toBe(died);
+    await started();
+    await until(
+      "the pools",
+      () => lab.held(),
+      (rows) => rows.length === 0,
+    );
+    for (const pod of ["first", "second"]) await del(pod);
+    await expectSound();
+  });
+}
+
+test("nicd whose record is deleted under running pods refuses to start, says the way out, and serves again after a reboot", async () => {
+  await add("pod");
+  await stopped();
+  await lab.on("host1", "rm /var/lib/multinic/state.db*");
+  const { ended } = await armed("none", false);
+  expect(await ended).toBe("ended with 1");
+  expect(await lab.on("host1", "cat /run/armed.log")).toContain("drain the node and reboot it");
+  await del("pod");
+  await lab.on(
+    "host1",
+    "echo last > /run/last; mount --bind /run/last /proc/sys/kernel/random/boot_id",
+  );
+  await started();
+  await expectSound();
+});

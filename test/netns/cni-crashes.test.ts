@@ -29,12 +29,15 @@ function links(pod: Scratch): string[] {
 
 /** Addresses on the pod's links, link-local ones left out, as `name address`. */
 function addresses(pod: Scratch): string[] {
-  return pod.ip("addr", "show").flatMap((link) => {
-    const info = Array.isArray(link["addr_info"]) ? link["addr_info"] : [];
-    return info
-      .filter((each) => each.scope === "global")
-      .map((each) => `${link["ifname"]} ${each.local}/${each.prefixlen}`);
-  });
+  return pod
+    .ip("addr", "show")
+    .flatMap((link) => {
+      const info = Array.isArray(link["addr_info"]) ? link["addr_info"] : [];
+      return info
+        .filter((each) => each.scope === "global")
+        .map((each) => `${link["ifname"]} ${each.local}/${each.prefixlen}`);
+    })
+    .sort();
 }
 
 /** What the record says of a container, in the same words. */
@@ -46,7 +49,8 @@ function held(containerID: string): string[] {
       interfaces.flatMap((nic) =>
         nic.addresses.map((a) => `${nic.name} ${a.address}/${a.prefixLength}`),
       ),
-    );
+    )
+    .sort();
 }
 
 function expectNothingTwice(): void {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { forgetNode } from "../../../src/lib/nicd/forget.ts";
+import { markRecord } from "../../../src/lib/nicd/recordmark.ts";
 import { openStore } from "../../../src/lib/nicd/store.ts";
 import { databasePath, lockDir, tombstoneDir } from "../../../src/lib/node/paths.ts";
 
@@ -21,6 +22,7 @@ test("forgetNode leaves nothing of ours on the node, and everything that is not"
     writeFileSync(join(paths.stateDir, "foreign"), "x");
     const store = openStore(databasePath(paths));
     store.close();
+    markRecord(paths, "boot-1");
     forgetNode(paths);
     expect(readdirSync(paths.stateDir)).toEqual(["foreign"]);
     expect(readdirSync(paths.runDir)).toEqual([]);

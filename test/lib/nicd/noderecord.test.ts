@@ -1,14 +1,15 @@
 import { expect, test } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { silentLog } from "../../../src/lib/log.ts";
 import { openNodeRecord } from "../../../src/lib/nicd/noderecord.ts";
-import { tombstoneDir } from "../../../src/lib/node/paths.ts";
+import { databasePath, tombstoneDir } from "../../../src/lib/node/paths.ts";
 import { writeTombstone } from "../../../src/lib/node/tombstone.ts";
 import { attachRequest, host1, host1Pools, testNode } from "../../support/attachments.ts";
 
 test("openNodeRecord frees the last boot's attachments, takes the tombstones, and starts without the API server", () => {
   using folder = testNode();
-  const paths = { stateDir: join(folder.folder, "state") };
+  const paths = { runDir: join(folder.folder, "run"), stateDir: join(folder.folder, "state") };
   const open = (bootId: string) =>
     openNodeRecord({ paths, node: "host1", bootId, now: () => 1_000, log: silentLog });
 
@@ -32,3 +33,22 @@ test("openNodeRecord frees the last boot's attachments, takes the tombstones, an
   expect([third.released, third.attachments.list()]).toEqual([[], []]);
   third.store.close();
 });
+
+test.each(["deleted", "emptied"])(
+  "openNodeRecord refuses to begin anew when the record was %s in this very boot",
+  (how) => {
+    using folder = testNode();
+    const paths = { runDir: join(folder.folder, "run"), stateDir: join(folder.folder, "state") };
+    const open = (bootId: string) =>
+      openNodeRecord({ paths, node: "host1", bootId, now: () => 1_000, log: silentLog });
+    open("b1").store.close();
+    for (const end of ["", "-wal", "-shm"]) rmSync(`${databasePath(paths)}${end}`, { force: true });
+    if (how === "emptied") writeFileSync(databasePath(paths), "");
+    for (const _ of [1, 2]) {
+      expect(() => open("b1")).toThrow("this boot had one; pods may hold addresses");
+    }
+    // With the boot went every pod.
+    open("b2").store.close();
+    open("b2").store.close();
+  },
+);

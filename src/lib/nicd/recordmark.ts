@@ -1,0 +1,41 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { codeOf, Failure } from "../errors.ts";
+import { databasePath } from "../node/paths.ts";
+import type { NodePaths } from "../settings.ts";
+
+type Paths = Pick<NodePaths, "runDir" | "stateDir">;
+
+/** Notes, in the folder that a reboot empties, that this boot has a record with something in it. */
+export function markRecord(paths: Paths, bootId: string): void {
+  mkdirSync(paths.runDir, { recursive: true, mode: 0o700 });
+  writeFileSync(markPath(paths), bootId, { mode: 0o600 });
+}
+
+/**
+ * Throws when a record that has just been opened was never used, although this very boot had one: somebody deleted it,
+ * pods hold addresses that nobody knows of, and giving from the start would give them twice. `used` = it has a boot id.
+ */
+export function refuseLostRecord(paths: Paths, options: { bootId: string; used: boolean }): void {
+  if (options.used || readMark(paths) !== options.bootId) return;
+  throw new Failure(
+    `Cannot use the node's record ${databasePath(paths)}: it is empty, but this boot had one; pods may hold addresses that are no longer on record: restore the file, or drain the node and reboot it`,
+  );
+}
+
+/** Takes the note away, with the record itself. */
+export function unmarkRecord(paths: Paths): void {
+  rmSync(markPath(paths), { force: true });
+}
+
+function readMark(paths: Paths): string | undefined {
+  try {
+    return readFileSync(markPath(paths), "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw new Failure("Cannot tell whether this boot had a record", { cause: error });
+  }
+}
+
+function markPath(paths: Paths): string {
+  return `${paths.runDir}/record`;
+}
