@@ -68,7 +68,8 @@ async function askForNics(
     if (mayHaveCommitted(error)) undo.push("detach", detach);
     throw error;
   }
-  undo.push("detach", detach);
+  // Two ADDs of one key at once: the one that loses must not give back the addresses of the one that wins.
+  if (!reply.repeated) undo.push("detach", detach);
   if (reply.interfaces.length > 0) return reply;
   throw new Failure(`Cannot attach ${call.ifname} to ${network.name}`, {
     code: cniCode.kernel,

@@ -61,7 +61,7 @@ export class Attachments {
     const kept = store.records.find(request);
     if (kept) {
       this.#follow(kept, request);
-      return replyOf(kept);
+      return { ...replyOf(kept), repeated: true };
     }
     const at = now();
     if (store.graves.holds(request, at)) {

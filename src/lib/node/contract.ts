@@ -66,6 +66,8 @@ export interface AttachReply {
   interfaces: AttachedInterface[];
   /** Why these NICs, for the log. */
   reason: string;
+  /** True when this key was attached before: the answer belongs to that ADD, and undoing this one must not take it. */
+  repeated?: boolean;
 }
 
 /** Freed addresses without prefix length, for the log. */

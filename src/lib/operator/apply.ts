@@ -62,10 +62,13 @@ export async function applyDefinitions(
     try {
       await applyDefinition(step, deps);
     } catch (error) {
-      // Gone between the look and the write (a namespace that ends): the next look decides.
-      if (step.do === "delete" || codeOf(error) === "NamespaceTerminating") continue;
-      failed++;
-      failures.push(`${step.definition.metadata.namespace}: ${explain(error)}`);
+      // Changed between the look and the write (another one of that name, a namespace that ends): the next look decides.
+      const code = codeOf(error);
+      if (code === "NamespaceTerminating" || (step.do === "delete" && code === "Conflict"))
+        continue;
+      if (step.do !== "delete") failed++;
+      const where = step.do === "delete" ? step.namespace : step.definition.metadata.namespace;
+      failures.push(`${where}: ${explain(error)}`);
     }
   }
   if (failures.length > 0) {

@@ -165,6 +165,19 @@ describe("multiNic ADD", () => {
     expect(world.asked.at(-1)).toEqual({ verb: "detach", body: key });
   });
 
+  test("leaves the addresses to the ADD that has them when it is the second of one key and fails", async () => {
+    const plain = fakeWorld();
+    const world = fakeWorld({
+      node: {
+        attach: async (body) => ({ ...(await plain.deps.node.attach(body)), repeated: true }),
+      },
+    });
+    world.host.refuse.set("net1-1", "EBUSY");
+    await refusal(multiNic(world.deps).ADD(fakeCall("ADD"), config()));
+    expect(world.pod.links).toEqual([]);
+    expect(asked(world)).not.toContain("detach");
+  });
+
   test("leaves a tombstone when the undo cannot reach nicd", async () => {
     const world = fakeWorld({
       node: { detach: () => Promise.reject(new Failure("away", { code: "DaemonDown" })) },
