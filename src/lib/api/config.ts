@@ -67,7 +67,7 @@ export const configSpec = z
     contextTimeoutMinutes: count("Limit of one API call; 0 = 2.", 0)
       .meta({ default: 2 })
       .optional(),
-    logLevel: count("How much is logged, 1 (critical) to 127.", 1, 127)
+    logLevel: count("1 = error, 2-3 = warn, 4-6 = info, 7-127 = debug.", 1, 127)
       .meta({ default: 4 })
       .optional(),
     cniVersion: choice(
