@@ -2,6 +2,7 @@ import { connectKube } from "../lib/kube/connect.ts";
 import { serveHealth } from "../lib/kube/health.ts";
 import { createLog, type LogLevel, logLevels } from "../lib/log.ts";
 import { runOperator } from "../lib/operator/operator.ts";
+import { ownImage } from "../lib/operator/ownimage.ts";
 import { operatorSettings } from "../lib/settings.ts";
 import type { Flags } from "./verb.ts";
 
@@ -21,14 +22,17 @@ export async function startOperator(flags: Flags): Promise<number> {
   const port = Number(flags["health-port"]);
   const health = port === 0 ? undefined : await serveHealth({ port, ready: {} });
   try {
+    const namespace =
+      typeof flags["namespace"] === "string" ? flags["namespace"] : settings.namespace;
+    const self = { namespace, name: settings.hostName };
     await runOperator(
       {
         kube,
         log,
         setLogLevel,
         registry: health?.registry,
-        namespace: typeof flags["namespace"] === "string" ? flags["namespace"] : settings.namespace,
-        image: settings.image,
+        namespace,
+        image: settings.image ?? (await ownImage(kube, self)),
         identity: `${settings.hostName}_${crypto.randomUUID()}`,
         now: Date.now,
         sha256: (text) => new Bun.CryptoHasher("sha256").update(text).digest("hex"),

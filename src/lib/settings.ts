@@ -49,7 +49,7 @@ export function faultSetting(env: Environment = process.env): string | undefined
 export function operatorSettings(env: Environment = process.env): {
   namespace: string;
   hostName: string;
-  /** Own image, which takes the place of v1.3's default daemon image. */
+  /** Image for nicd instead of the one of the operator's own pod; it takes the place of v1.3's default daemon image. */
   image: string | undefined;
 } {
   return {

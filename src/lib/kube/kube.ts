@@ -21,7 +21,11 @@ export interface NodeObject extends KubeObject {
   };
 }
 export interface PodObject extends KubeObject {
-  spec?: { nodeName?: string; hostNetwork?: boolean };
+  spec?: {
+    nodeName?: string;
+    hostNetwork?: boolean;
+    containers?: { name: string; image: string }[];
+  };
   status?: { phase?: string; podIP?: string; conditions?: { type: string; status: string }[] };
 }
 

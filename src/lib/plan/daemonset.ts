@@ -97,7 +97,7 @@ function imageOf(spec: ConfigSpec, own: string | undefined): string {
   const { image } = spec.daemon;
   if (image !== "" && !upstreamImage.test(image)) return image;
   if (own) return own;
-  const problem = `is ${JSON.stringify(image)}, the daemon of v1.3, and the operator does not know its own image: set OPERATOR_IMAGE in the operator's Deployment, or name nicd's image here`;
+  const problem = `is ${JSON.stringify(image)}, the daemon of v1.3, and the operator does not know its own image: name nicd's image here, or set OPERATOR_IMAGE for the operator`;
   throw new InvalidInput("Cannot make nicd's DaemonSet", [{ path: "spec.daemon.image", problem }]);
 }
 
