@@ -13,14 +13,14 @@ export interface Daemon {
 
 /**
  * Starts a process whose output goes to `<folder>/<name>.log`. It dies with this process, however that dies, as long as
- * what it executes does not fork (prctl(2), PR_SET_PDEATHSIG).
+ * what it executes does not fork (prctl(2), PR_SET_PDEATHSIG). Its session is its own: a Ctrl-C ends us first.
  */
 export function startDaemon(folder: string, name: string, command: readonly string[]): Daemon {
   const log = join(folder, `${name}.log`);
   const file = openSync(log, "a");
   // Proxies and credentials of the caller's environment are none of the cluster's business.
   const env = { PATH: searchPath(), LANG: "C.UTF-8", HOME: folder };
-  const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", ...command], {
+  const child = Bun.spawn(["setsid", "setpriv", "--pdeathsig", "KILL", ...command], {
     cwd: folder,
     env,
     stdin: "ignore",

@@ -14,6 +14,11 @@ export interface Enclosure {
   inside(machine: string, command: readonly string[]): string[];
   /** Adds a node's namespace with eth0 (management), eth1 and eth2 (a plane each). */
   addNode(n: number): Promise<void>;
+  /** Plugs a third NIC (eth3) into a node, on a plane that no other node has. */
+  plugIn(n: number): Promise<void>;
+  unplug(n: number): Promise<void>;
+  /** Sets the switch's side of a node's NIC, whose carrier follows. */
+  setPort(n: number, plane: number, state: "up" | "down"): Promise<void>;
   /** Takes a node's namespace away. */
   removeNode(n: number): Promise<void>;
   /** Runs a program in a machine's network namespace and returns its stdout. */
@@ -21,8 +26,10 @@ export interface Enclosure {
   stop(): Promise<void>;
 }
 
-/** The management network, and the two planes of the worked example. */
-const bridges = ["mgmt", "plane0", "plane1"];
+/** The management network, the two planes of the worked example, and one to grow into. */
+const bridges = ["mgmt", "plane0", "plane1", "plane2"];
+/** Those that every node is wired to. */
+const wired = bridges.slice(0, 3);
 export const planeAddress = (plane: number, n: number) => `10.0.${plane + 1}.${n}`;
 
 /** /run is hidden, so that the machine's named namespaces and ours do not see each other. */
@@ -71,7 +78,7 @@ export async function startEnclosure(folder: string): Promise<Enclosure> {
     inside,
     async addNode(n) {
       const name = `node${n}`;
-      const nics = bridges.map((bridge, i) => ({ bridge, name: `eth${i}`, port: `n${n}-eth${i}` }));
+      const nics = wired.map((bridge, i) => ({ bridge, name: `eth${i}`, port: `n${n}-eth${i}` }));
       await batch([`netns add ${name}`, ...nics.flatMap((nic) => wire(name, nic.name, nic))]);
       await must([...inside(name, ["sh", "-c", sysctls])]);
       await of(name, [
@@ -89,7 +96,18 @@ export async function startEnclosure(folder: string): Promise<Enclosure> {
       await of("cp", [`route replace ${podNet(n)} via ${nodeAddress(n)}`]);
       nodes.add(n);
     },
+    async plugIn(n) {
+      await batch(wire(`node${n}`, "eth3", { bridge: "plane2", port: `n${n}-eth3` }));
+      await of(`node${n}`, [`addr add ${planeAddress(2, n)}/24 dev eth3`, "link set eth3 up"]);
+    },
+    async unplug(n) {
+      await batch([`link del n${n}-eth3`]);
+    },
+    async setPort(n, plane, state) {
+      await batch([`link set n${n}-eth${plane + 1} ${state}`]);
+    },
     async removeNode(n) {
+      if (!nodes.has(n)) return;
       nodes.delete(n);
       await batch([`netns del node${n}`]);
       for (const other of nodes) await of(`node${other}`, [`route del ${podNet(n)}`]);

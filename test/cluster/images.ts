@@ -8,6 +8,8 @@ import { writeImage } from "./oci-image.ts";
 export const pauseImage = "lab.invalid/pause:1";
 export const toolsImage = "lab.invalid/tools:1";
 export const multinicImage = "lab.invalid/multinic:1";
+/** The same program under another name, to roll to. */
+export const nextImage = "lab.invalid/multinic:2";
 export const multusImage = "lab.invalid/multus:1";
 
 /** The compiled program that is tested. */

@@ -55,8 +55,8 @@ export async function installInto(cluster: RealCluster, on: Scenario): Promise<v
 
 const definitions = "network-attachment-definitions.yaml";
 
-/** The Config that makes nicd's DaemonSet; NICs are veth pairs here, so a made tree tells of their PCI functions. */
-export function nicdConfig(image = multinicImage) {
+/** The Config that makes nicd's DaemonSet, of the operator's own image unless another is named; NICs are veth pairs here, so a made tree tells of their PCI functions. */
+export function nicdConfig(image = "") {
   return {
     apiVersion,
     kind: "Config",

@@ -52,6 +52,8 @@ export function kubeletConfig(place: KubeletPlace) {
       "imagefs.available": none,
       "imagefs.inodesFree": none,
     },
+    // Renewed every quarter of it.
+    nodeLeaseDurationSeconds: 12,
     maxPods: 250,
     eventRecordQPS: 0,
   };

@@ -9,7 +9,7 @@ import { cniFiles, type MultusKind } from "./cni-files.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Daemon, startDaemon, waitFor } from "./daemon.ts";
 import { type Enclosure, nodeAddress, podNet, serviceAddress } from "./enclosure.ts";
-import { program } from "./images.ts";
+import { multinicImage, nextImage } from "./images.ts";
 import { kubeletConfig } from "./kubelet-config.ts";
 
 export interface NodeOptions {
@@ -35,10 +35,13 @@ export interface Node {
   readonly sysRoot: string;
   /** Cuts the power: every process of the node is killed at once. */
   cut(): Promise<void>;
-  /** Starts it again, with the disk it had. */
+  /** Lets a node that is off forget its containers and images, as one whose runtime starts afresh at each boot. */
+  forgetPods(): void;
+  /** Starts it again, with the disk it had and NICs as new. */
   boot(): Promise<void>;
-  /** Ends it in order and removes what it left. */
+  /** Ends it for good and removes what it left. */
   stop(): Promise<void>;
+  readonly stopped: boolean;
 }
 
 /** Where a node has the made tree: nicd's Config mounts it. */
@@ -117,6 +120,7 @@ export async function startNode(n: number, options: NodeOptions): Promise<Node> 
       const into = ["-n", "k8s.io", "images", "import", "--snapshotter", "overlayfs"];
       await must(["ctr", ...into, image]);
     }
+    await must(["ctr", "-n", "k8s.io", "images", "tag", "--force", multinicImage, nextImage]);
     start("kubelet", [
       join(options.bin.kubelet, "kubelet"),
       `--config=${config}`,
@@ -133,14 +137,11 @@ export async function startNode(n: number, options: NodeOptions): Promise<Node> 
       { daemons },
     );
   };
-  /** CNI programs as an installation lays them down, and the made sysfs tree. */
+  /** What a node has before multinic comes: plugins, Multus, and the made sysfs tree. */
   const install = async () => {
     const plugins = ["bridge", "loopback", "host-local"].map((p) => join(options.bin.plugins, p));
     const multus = options.multus === "thin" ? [join(options.bin.multus, "multus")] : [];
-    await must(["cp", ...plugins, ...multus, program, "/opt/cni/bin/"]);
-    for (const link of ["multi-nic", "multi-nic-ipam"]) {
-      await must(["ln", "-sfn", "multinic", `/opt/cni/bin/${link}`]);
-    }
+    await must(["cp", ...plugins, ...multus, "/opt/cni/bin/"]);
     await must(["sh", "-c", "mkdir -p $1 && mount --bind $0 $1", sysRoot, sysOnNode]);
     for (const [file, content] of Object.entries(files)) {
       await write(`/etc/cni/net.d/${file}`, JSON.stringify(content));
@@ -155,6 +156,8 @@ export async function startNode(n: number, options: NodeOptions): Promise<Node> 
     daemons = [];
     await emptied(cgroup);
   };
+  let on = true;
+  let stopped = false;
   const node: Node = {
     name,
     number: n,
@@ -165,11 +168,25 @@ export async function startNode(n: number, options: NodeOptions): Promise<Node> 
       const at = ["nsenter", "-t", String(pid), "-m", "--", "nsenter", `--net=${netns}`, "--"];
       return startDaemon(folder, what, [...at, ...command]);
     },
-    cut,
-    boot,
-    async stop() {
+    async cut() {
       await cut();
       await enclosure.removeNode(n);
+      on = false;
+    },
+    forgetPods() {
+      rmSync(join(folder, "containerd"), { recursive: true });
+    },
+    async boot() {
+      await enclosure.addNode(n);
+      on = true;
+      await boot();
+    },
+    get stopped() {
+      return stopped;
+    },
+    async stop() {
+      stopped = true;
+      if (on) await node.cut();
     },
   };
   try {

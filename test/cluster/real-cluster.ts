@@ -19,6 +19,7 @@ export interface RealCluster {
   readonly folder: string;
   readonly api: Api;
   readonly kubeconfigPath: string;
+  /** Those that have not been stopped for good. */
   readonly nodes: readonly Node[];
   readonly enclosure: Enclosure;
   addNode(multus: MultusKind): Promise<Node>;
@@ -42,8 +43,10 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
   const folder = mkdtempSync(join(tmpdir(), `${folderPrefix}${process.pid}-`));
   const undo: (() => Promise<void>)[] = [];
   const stop = async () => {
-    for (const step of undo.toReversed()) await step();
+    const errors: unknown[] = [];
+    for (const step of undo.toReversed()) await step().catch((error) => errors.push(error));
     rmSync(folder, { recursive: true });
+    if (errors.length > 0) throw new AggregateError(errors, "The cluster was not taken down");
   };
   try {
     const enclosure = await startEnclosure(folder);
@@ -53,7 +56,7 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
     const credentials = await createCredentials(pki, ["127.0.0.1", controlAddress, serviceAddress]);
     const start = (name: string, command: readonly string[]): Daemon => {
       const daemon = startDaemon(folder, name, enclosure.inside("cp", command));
-      undo.push(() => daemon.stop());
+      undo.push(() => daemon.stop("SIGKILL"));
       return daemon;
     };
     const etcd = start("etcd", ["etcd", ...etcdFlags(folder, etcdPorts)]);
@@ -83,6 +86,9 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
       "--use-service-account-credentials=true",
       `--service-account-private-key-file=${join(pki, "sa.key")}`,
       `--root-ca-file=${join(pki, "ca.crt")}`,
+      // A dead node is noticed in seconds.
+      "--node-monitor-period=2s",
+      "--node-monitor-grace-period=12s",
     ]);
     start("kube-scheduler", [join(bin, "kube-scheduler"), ...managerFlags(own, 10_259)]);
     const nodes: Node[] = [];
@@ -96,8 +102,8 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
         bin: { kubelet: bin, plugins, multus },
       };
       const node = await startNode(nodes.length + 1, options);
-      undo.push(() => node.stop());
       nodes.push(node);
+      undo.push(() => node.stop());
       return node;
     };
     for (const kind of kinds) await addNode(kind);
@@ -105,11 +111,14 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
       folder,
       api,
       kubeconfigPath,
-      nodes,
+      get nodes() {
+        return nodes.filter((node) => !node.stopped);
+      },
       enclosure,
       addNode,
       async withoutApiServer(what) {
-        await server.stop();
+        // As in a crash: told to end in order, it waits a minute for its watchers.
+        await server.stop("SIGKILL");
         try {
           await what();
         } finally {
@@ -119,7 +128,7 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
       stop,
     };
   } catch (error) {
-    await stop();
+    await stop().catch(() => {});
     throw error;
   }
 }
