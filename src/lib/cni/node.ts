@@ -1,6 +1,7 @@
 import { hasFfi, identify } from "../linux/libc.ts";
 import { openNetns } from "../linux/netns.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
+import { unixRequest } from "../linux/unixrequest.ts";
 import type { Log } from "../log.ts";
 import { NodeClient } from "../node/client.ts";
 import { socketPath, tombstoneDir } from "../node/paths.ts";
@@ -20,7 +21,12 @@ export interface NodeDepsOptions {
 export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
   const { paths, waitMs, slot, log } = options;
   return {
-    node: new NodeClient({ socket: socketPath(paths), waitMs, pauseMs: 20 }),
+    node: new NodeClient({
+      socket: socketPath(paths),
+      waitMs,
+      pauseMs: 20,
+      post: hasFfi() ? async (request) => unixRequest(request) : undefined,
+    }),
     async bury(key) {
       const { writeTombstone } = await import("../node/tombstone.ts");
       writeTombstone(tombstoneDir(paths), { key, at: Date.now() });

@@ -2,7 +2,9 @@ import { dlopen, ptr, read } from "bun:ffi";
 import { Failure } from "../errors.ts";
 import { errnoOf } from "../netlink/errno.ts";
 
+export const AF_UNIX = 1;
 export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
@@ -36,6 +38,21 @@ export function bind(fd: number, address: Uint8Array): void {
   check(libc().bind(fd, address, address.length), "bind a socket");
 }
 
+/** Connects a socket to an address given as the bytes of its sockaddr; the send timeout bounds how long that takes. */
+export function connect(fd: number, address: Uint8Array): void {
+  check(
+    retry(() => libc().connect(fd, address, address.length)),
+    "connect a socket",
+  );
+}
+
+/** Sends what the socket takes of a stream and returns how many bytes that was. */
+export function sendSome(fd: number, bytes: Uint8Array): number {
+  const MSG_NOSIGNAL = 0x4000;
+  const sent = retry(() => libc().send(fd, bytes, bytes.length, MSG_NOSIGNAL));
+  return check(sent, "send on a socket");
+}
+
 /** Sends a whole datagram. */
 export function send(fd: number, bytes: Uint8Array): void {
   check(
@@ -61,8 +78,21 @@ export function setSocketOption(fd: number, level: number, option: number, value
 /** Sets SO_RCVTIMEO, so that no receive blocks for ever. */
 export function setReceiveTimeout(fd: number, seconds: number): void {
   const SO_RCVTIMEO = 20;
-  const timeval = new BigInt64Array([BigInt(seconds), 0n]);
-  check(libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeval, 16), "set SO_RCVTIMEO");
+  const wait = timeval(seconds);
+  check(libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, wait, 16), "set SO_RCVTIMEO");
+}
+
+/** Sets SO_SNDTIMEO, so that neither a connect nor a send blocks for ever. */
+export function setSendTimeout(fd: number, seconds: number): void {
+  const SO_SNDTIMEO = 21;
+  const wait = timeval(seconds);
+  check(libc().setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, wait, 16), "set SO_SNDTIMEO");
+}
+
+/** A struct timeval; never 0, which would be "for ever". */
+function timeval(seconds: number): BigInt64Array {
+  const micro = BigInt(Math.max(1, Math.round(seconds * 1e6)));
+  return new BigInt64Array([micro / 1_000_000n, micro % 1_000_000n]);
 }
 
 /** Opens a file with O_* flags (O_RDONLY when left out) and returns its file descriptor, closed on exec. */
@@ -201,6 +231,7 @@ function openLibc() {
       __errno_location: { args: [], returns: "ptr" },
       _exit: { args: ["i32"], returns: "void" },
       bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+      connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
       close: { args: ["i32"], returns: "i32" },
       execv: { args: ["ptr", "ptr"], returns: "i32" },
       flock: { args: ["i32", "i32"], returns: "i32" },

@@ -37,6 +37,7 @@ const byNumber: Readonly<Record<number, string>> = {
   24: "EMFILE Too many open files in this process",
   28: "ENOSPC No space is left",
   30: "EROFS The file system is read-only",
+  32: "EPIPE Nobody reads at the other end",
   34: "ERANGE A value is out of range",
   36: "ENAMETOOLONG The name is too long",
   38: "ENOSYS This kernel lacks the call",
@@ -55,6 +56,8 @@ const byNumber: Readonly<Record<number, string>> = {
   103: "ECONNABORTED The connection was aborted",
   104: "ECONNRESET The connection was reset",
   105: "ENOBUFS The receive buffer overflowed",
+  107: "ENOTCONN The socket is not connected",
   110: "ETIMEDOUT Timed out",
+  111: "ECONNREFUSED Nobody listens there",
   113: "EHOSTUNREACH No route to host",
 };

@@ -12,6 +12,7 @@ import type {
   StatusRequest,
   Verb,
 } from "./contract.ts";
+import { fetchPost, type NodePost } from "./fetchpost.ts";
 
 /** nicd took the request and refused it; `code` is the fault's as text. */
 export class NodeRefusal extends Failure {
@@ -31,6 +32,8 @@ export interface NodeClientOptions {
   readonly waitMs: number;
   /** Pause between two tries (ms). */
   readonly pauseMs?: number;
+  /** How a request travels; by `fetch` when left out. */
+  readonly post?: NodePost | undefined;
 }
 
 /** What happens to a connection when no nicd listens, or when it dies while we wait for the answer. */
@@ -86,10 +89,11 @@ export class NodeClient {
     const text = JSON.stringify(body);
     for (;;) {
       try {
+        signal?.throwIfAborted();
         return await this.#once<T>(verb, text, deadline, signal);
       } catch (error) {
         if (error instanceof NodeRefusal || signal?.aborted) throw error;
-        const late = error instanceof DOMException && error.name === "TimeoutError";
+        const late = codeOf(error) === "ETIMEDOUT";
         if (!late && away[codeOf(error) ?? ""] === undefined) {
           throw new Failure(`Cannot ask nicd ${asked[verb]}`, { cause: error });
         }
@@ -107,17 +111,11 @@ export class NodeClient {
     deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const patience = AbortSignal.timeout(Math.max(10_000, deadline - Date.now()));
-    const answer = await fetch(`http://nicd/v1/${verb}`, {
-      unix: this.#options.socket,
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body,
-      signal: signal ? AbortSignal.any([signal, patience]) : patience,
-    });
-    const text = await answer.text();
-    if (answer.ok) return JSON.parse(text);
-    throw new NodeRefusal(faultOf(text, answer.status));
+    const { socket, post = fetchPost } = this.#options;
+    const timeoutMs = Math.max(10_000, deadline - Date.now());
+    const answer = await post({ socket, path: `/v1/${verb}`, body, timeoutMs }, signal);
+    if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.body);
+    throw new NodeRefusal(faultOf(answer.body, answer.status));
   }
 
   #down(verb: Verb, { cause, since }: { cause: unknown; since: number }): Failure {

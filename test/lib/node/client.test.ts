@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { codeOf, explain } from "../../../src/lib/errors.ts";
+import { codeOf, explain, Failure } from "../../../src/lib/errors.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { serveNode } from "../../../src/lib/nicd/server.ts";
 import { NodeClient, NodeRefusal } from "../../../src/lib/node/client.ts";
+import type { NodeRequest } from "../../../src/lib/node/fetchpost.ts";
 import { attachRequest, testNode } from "../../support/attachments.ts";
 
 async function failure(call: Promise<unknown>): Promise<unknown> {
@@ -84,6 +85,22 @@ describe("NodeClient", () => {
     });
     const error = await failure(client.detach(attachRequest("c1"), AbortSignal.timeout(20)));
     expect(codeOf(error)).not.toBe("DaemonDown");
+  });
+
+  test("does not ask again when a daemon listens but does not answer in time", async () => {
+    const asked: NodeRequest[] = [];
+    const client = new NodeClient({
+      socket: "/run/multinic/nicd.sock",
+      waitMs: 20_000,
+      async post(request) {
+        asked.push(request);
+        throw new Failure("no answer came within 20000 ms", { code: "ETIMEDOUT" });
+      },
+    });
+    const error = await failure(client.detach(attachRequest("c1")));
+    expect(codeOf(error)).toBe("DaemonDown");
+    expect(explain(error)).toEndWith("running?: no answer came within 20000 ms");
+    expect(asked).toMatchObject([{ socket: "/run/multinic/nicd.sock", path: "/v1/detach" }]);
   });
 
   test("reports an answer that is not nicd's", async () => {
