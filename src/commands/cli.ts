@@ -1,10 +1,11 @@
 import yargs, { type Argv } from "yargs";
+import { explain, InvalidInput } from "../lib/errors.ts";
 import { cidrVerb } from "./cidr.ts";
 import { concheckVerb } from "./concheck.ts";
 import { labVerb } from "./lab.ts";
 import { nicdVerb } from "./nicd.ts";
 import { operatorVerb } from "./operator.ts";
-import type { Io, Verb } from "./verb.ts";
+import type { Flags, Io, Verb } from "./verb.ts";
 import { version, versionVerb } from "./version.ts";
 
 /** Every human verb. Each file imports what it runs only when it runs. */
@@ -47,22 +48,38 @@ function register(
   to: { io: Io; outcome: { code: number } },
 ): Argv {
   for (const verb of list) {
-    cli.command(
-      verb.command,
-      verb.describe,
-      (at) => {
-        for (const [name, options] of Object.entries(verb.positionals ?? {}))
-          at.positional(name, options);
-        if (verb.flags) at.options(verb.flags);
-        return verb.verbs ? register(at, verb.verbs, to) : at;
-      },
-      async (flags) => {
-        if (to.outcome.code === 0 && verb.run) to.outcome.code = await verb.run(flags, to.io);
-      },
-    );
+    const build = (at: Argv) => {
+      for (const [name, options] of Object.entries(verb.positionals ?? {}))
+        at.positional(name, options);
+      if (verb.flags) at.options(verb.flags);
+      return verb.verbs ? register(at, verb.verbs, to) : at;
+    };
+    const act = async (flags: Flags) => {
+      if (to.outcome.code !== 0 || !verb.run) return;
+      try {
+        checkNumbers(verb, flags);
+        to.outcome.code = await verb.run(flags, to.io);
+      } catch (error) {
+        if (!(error instanceof InvalidInput)) throw error;
+        to.io.err(`multinic: ${explain(error)}`);
+        to.outcome.code = 2;
+      }
+    };
+    if (verb.describe === false) cli.command(verb.command, false, build, act);
+    else cli.command(verb.command, verb.describe, build, act);
   }
   return cli
     .strict()
     .demandCommand(1, "Say what to do: one of the commands above.")
     .recommendCommands();
+}
+
+/** yargs makes NaN of a word where a number belongs, and lets it pass. */
+function checkNumbers(verb: Verb, flags: Flags): void {
+  const faults = Object.entries(verb.flags ?? {})
+    .filter(([name, { type }]) => type === "number" && flags[name] !== undefined)
+    .filter(([name]) => !(typeof flags[name] === "number" && flags[name] >= 0))
+    .map(([name]) => ({ path: `--${name}`, problem: "give one number, 0 or more" }));
+  if (faults.length > 0)
+    throw new InvalidInput(`Cannot run multinic ${verb.command.split(" ")[0]}`, faults);
 }

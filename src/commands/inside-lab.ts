@@ -1,12 +1,12 @@
-import { InvalidInput } from "../lib/errors.ts";
+import { Failure } from "../lib/errors.ts";
 import { settled } from "../lib/lab/apply.ts";
 import { serveControl } from "../lib/lab/control.ts";
 import { demo } from "../lib/lab/demo.ts";
 import { defaultDir } from "../lib/lab/enclosure.ts";
 import { Lab } from "../lib/lab/lab.ts";
 import { hasIpvlan, type LinkChoice, labNetwork } from "../lib/lab/networks.ts";
-import { layOut, type NicKind, nicKinds } from "../lib/lab/topology.ts";
 import { searchPath } from "../lib/settings.ts";
+import { type LabShape, readShape } from "./lab-shape.ts";
 import type { Flags, Io } from "./verb.ts";
 
 /** Runs the lab as first process of its own namespaces: `serve` until told to end, `demo` until it has been shown. */
@@ -14,14 +14,10 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
     process.once(name, () => stop.abort());
-  const families = readFamilies(String(flags["families"]));
-  const topology = layOut({
-    hosts: Number(flags["hosts"]),
-    nics: Number(flags["nics"]),
-    kinds: readKinds(String(flags["kinds"])),
-    families,
-  });
-  const { link, note } = await chooseLink(flags);
+  const shape = readShape(flags);
+  const { topology } = shape;
+  const { families } = topology.spec;
+  const { link, note } = await chooseLink(shape);
   const dir = typeof flags["dir"] === "string" ? flags["dir"] : defaultDir();
   const options = { topology, dir, program: process.execPath, path: searchPath() };
   const lab = await Promise.race([Lab.start(options), aborted(stop.signal)]);
@@ -34,10 +30,13 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
         await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families, planes }));
         // Pods may be added as soon as we say that we are ready.
         const ready = settled(lab, "MultiNicNetwork", "lab");
-        if ((await Promise.race([ready, aborted(stop.signal)])) === "aborted") {
+        const outcome = await Promise.race([ready, aborted(stop.signal)]);
+        if (outcome === "aborted") {
           ready.catch(() => {});
           return 130;
         }
+        if (outcome.configStatus === "Failed")
+          throw new Failure("The lab's network cannot be used", { cause: outcome.message });
       }
       serveControl(lab, stop.signal);
       if (note) io.out(note);
@@ -57,35 +56,14 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
   }
 }
 
-async function chooseLink(flags: Flags): Promise<{ link: LinkChoice; note?: string }> {
-  const wish = flags["plugin"];
-  const mode = typeof flags["mode"] === "string" ? flags["mode"] : undefined;
-  if (wish !== "macvlan" && (await hasIpvlan()))
-    return { link: { plugin: "ipvlan", mode: mode ?? "l3" } };
-  if (wish === "macvlan") return { link: { plugin: "macvlan", mode: mode ?? "bridge" } };
+async function chooseLink(shape: LabShape): Promise<{ link: LinkChoice; note?: string }> {
+  const { plugin, mode } = shape;
+  if (plugin === "macvlan") return { link: { plugin, mode: mode ?? "bridge" } };
+  if (await hasIpvlan()) return { link: { plugin: "ipvlan", mode: mode ?? "l3" } };
   return {
     link: { plugin: "macvlan", mode: "bridge" },
     note: "This kernel has no ipvlan: the lab uses macvlan.",
   };
-}
-
-function readKinds(text: string): NicKind[] {
-  return text.split(",").map((word) => {
-    const kind = nicKinds.find((known) => known === word.trim());
-    if (kind) return kind;
-    throw new InvalidInput("Cannot lay out the lab", [
-      { path: "--kinds", problem: `"${word}": choose from ${nicKinds.join(", ")}` },
-    ]);
-  });
-}
-
-function readFamilies(text: string): (4 | 6)[] {
-  const known: Record<string, (4 | 6)[]> = { "4": [4], "6": [6], "4,6": [4, 6] };
-  const families = known[text];
-  if (families) return families;
-  throw new InvalidInput("Cannot lay out the lab", [
-    { path: "--families", problem: `"${text}": choose 4, 6 or 4,6` },
-  ]);
 }
 
 function aborted(signal: AbortSignal): Promise<"aborted"> {

@@ -21,7 +21,10 @@ const shape = {
     choices: ["ipvlan", "macvlan"],
     describe: "link type of the lab's network (default: ipvlan where the kernel has it)",
   },
-  mode: { type: "string", describe: "l2, l3, l3s (ipvlan) or bridge, private, vepa (macvlan)" },
+  mode: {
+    type: "string",
+    describe: "l2, l3, l3s (ipvlan) or bridge, private, vepa, passthru (macvlan)",
+  },
   dir,
 } as const;
 
@@ -105,7 +108,7 @@ export const labVerb: Verb = {
       describe: "run a command on a host or in a pod: lab exec --host host1 -- kubectl get cidrs",
       positionals: { command: { type: "string", array: true } },
       flags: { host: { type: "string" }, pod: { type: "string" }, dir },
-      run: async (flags, io) => (await import("./run-lab.ts")).execIn(flags, io),
+      run: async (flags, io) => (await import("./exec-lab.ts")).execIn(flags, io),
     },
     {
       command: "daemon <act>",
@@ -118,7 +121,7 @@ export const labVerb: Verb = {
     },
     {
       command: "inside <what>",
-      describe: "",
+      describe: false,
       positionals: { what: { choices: ["serve", "demo"] } },
       flags: { ...shape, network, seconds: { type: "number", default: 1 } },
       run: async (flags, io) => (await import("./inside-lab.ts")).inside(flags, io),

@@ -7,6 +7,7 @@ import { checkMachine, defaultDir, enclosed, machineState } from "../lib/lab/enc
 import { eventually } from "../lib/lab/eventually.ts";
 import { isLabFolder, lastWords, removeFolder, takeFolder } from "../lib/lab/folder.ts";
 import { columns } from "../lib/lab/show.ts";
+import { readSeconds, readShape } from "./lab-shape.ts";
 import type { Flags, Io } from "./verb.ts";
 
 const shapeFlags = [
@@ -22,6 +23,8 @@ const shapeFlags = [
 
 /** Shows the whole path in a lab of its own and proves that the machine is as it was. */
 export async function runDemo(flags: Flags, io: Io): Promise<number> {
+  readShape(flags);
+  readSeconds(flags);
   checkMachine();
   const dir = typeof flags["dir"] === "string" ? flags["dir"] : `${defaultDir()}-${process.pid}`;
   if (alive(dir))
@@ -58,6 +61,7 @@ export async function runDemo(flags: Flags, io: Io): Promise<number> {
 
 /** Starts a lab that stays. */
 export async function up(flags: Flags, io: Io): Promise<number> {
+  readShape(flags);
   checkMachine();
   const dir = dirOf(flags);
   if (alive(dir))
@@ -98,6 +102,8 @@ export async function up(flags: Flags, io: Io): Promise<number> {
     removeFolder(dir);
     throw error;
   }
+  const said = readFileSync(join(dir, "lab.log"), "utf8").split("\n");
+  for (const line of said.slice(0, said.indexOf("ready"))) io.out(line);
   io.out(`The lab is up in ${dir}. Next: multinic lab pod add pod-1 --host host1`);
   return 0;
 }
@@ -136,7 +142,7 @@ function tellFirstProcess(child: Subprocess): void {
 }
 
 export async function apply(flags: Flags, io: Io): Promise<number> {
-  const yaml = await Bun.file(String(flags["file"])).text();
+  const yaml = await readManifest(String(flags["file"]));
   const applied = await askLab(dirOf(flags), "apply", { yaml });
   const networks = applied.filter((one) => one.kind === "MultiNicNetwork");
   io.out(
@@ -148,6 +154,14 @@ export async function apply(flags: Flags, io: Io): Promise<number> {
   const failed = (one: (typeof networks)[number]) =>
     one.configStatus === "Failed" || one.routeStatus === "Failed";
   return networks.some(failed) ? 1 : 0;
+}
+
+async function readManifest(file: string): Promise<string> {
+  try {
+    return await (file === "-" ? Bun.stdin : Bun.file(file)).text();
+  } catch (error) {
+    throw new Failure(`Cannot read ${file}`, { cause: error });
+  }
 }
 
 export async function podAdd(flags: Flags, io: Io): Promise<number> {
@@ -171,22 +185,6 @@ export async function podDelete(flags: Flags, io: Io): Promise<number> {
 export async function podList(flags: Flags, io: Io): Promise<number> {
   io.out(podTable(await askLab(dirOf(flags), "pods", {})));
   return 0;
-}
-
-export async function execIn(flags: Flags, io: Io): Promise<number> {
-  const words = Array.isArray(flags["command"]) ? flags["command"].map(String) : [];
-  const after = Array.isArray(flags["--"]) ? flags["--"].map(String) : [];
-  const command = [...words, ...after];
-  if (command.length === 0)
-    throw new Failure("Say what to run: multinic lab exec --host host1 -- ip rule");
-  const ran = await askLab(dirOf(flags), "exec", {
-    command,
-    ...(typeof flags["host"] === "string" ? { host: flags["host"] } : {}),
-    ...(typeof flags["pod"] === "string" ? { pod: flags["pod"] } : {}),
-  });
-  if (ran.stdout !== "") io.out(ran.stdout.trimEnd());
-  if (ran.stderr !== "") io.err(ran.stderr.trimEnd());
-  return ran.code;
 }
 
 export async function daemon(flags: Flags, _io: Io): Promise<number> {

@@ -15,7 +15,8 @@ export type Flags = Readonly<Record<string, unknown>>;
 export interface Verb {
   /** As yargs writes it: `cidr preview`, `pod add <name>`. */
   readonly command: string;
-  readonly describe: string;
+  /** false = not for people: help and completion leave it out. */
+  readonly describe: string | false;
   readonly flags?: Readonly<Record<string, Options>>;
   readonly positionals?: Readonly<Record<string, PositionalOptions>>;
   /** Verbs below this one (`lab up`, `lab down`). */

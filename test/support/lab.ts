@@ -85,6 +85,18 @@ export class TestLab implements AsyncDisposable {
     return ended.out;
   }
 
+  /** Kinds of links that this kernel makes, tried in a namespace of the lab. */
+  async linkKinds(): Promise<ReadonlySet<string>> {
+    const tried = ["vlan id 5", "bond", "ipvlan mode l3"].map(async (kind) => {
+      const [type = ""] = kind.split(" ");
+      const below = type === "bond" ? "" : "link probe";
+      const line = `ip link add probe type veth peer name probe0 && ip link add ${below} name probe1 type ${kind}`;
+      const made = await this.try("lab", "exec", "--", "unshare", "-n", "sh", "-c", line);
+      return made.code === 0 ? [type] : [];
+    });
+    return new Set((await Promise.all(tried)).flat());
+  }
+
   kubectl(...words: string[]): Promise<string> {
     return this.do("lab", "exec", "--host", "host1", "--", "kubectl", ...words);
   }

@@ -25,8 +25,16 @@ export type Manifest = { kind: KindName; object: KubeObject & Record<string, unk
 
 /** Reads the documents of a YAML text; each must be an object of a kind that the program knows. */
 export function readManifests(text: string): Manifest[] {
-  const parsed: unknown = Bun.YAML.parse(text);
+  const parsed = parseYaml(text);
   return (Array.isArray(parsed) ? parsed : [parsed]).filter((one) => one !== null).map(manifest);
+}
+
+function parseYaml(text: string): unknown {
+  try {
+    return Bun.YAML.parse(text);
+  } catch (error) {
+    throw new Failure("Cannot read the file as YAML", { cause: error });
+  }
 }
 
 function manifest(document: unknown, at: number): Manifest {

@@ -4,6 +4,7 @@ import type { Endpoint, Ran, RoutePath, Transport } from "../diag/iperf.ts";
 import { codeOf, explain, Failure } from "../errors.ts";
 import { type Applied, applyManifests } from "./apply.ts";
 import type { Lab } from "./lab.ts";
+import type { LabPod } from "./pods.ts";
 import { endpointsOf, labTransport } from "./transport.ts";
 
 /** What `multinic lab …` asks of a lab that is up; JSON over a root-only unix socket in the lab's folder. */
@@ -16,13 +17,12 @@ export interface LabRequests {
   apply: { request: { yaml: string }; answer: Applied[] };
   podDelete: { request: { namespace: string; name: string }; answer: { failures: string[] } };
   pods: { request: Record<string, never>; answer: PodRow[] };
-  /** Runs a command on a host, or in a pod's network namespace when one is named. */
-  exec: {
-    request: { host?: string; pod?: string; command: string[]; stdin?: string };
-    answer: Ran;
-  };
-  /** One pod per host with the addresses of a network. */
-  endpoints: { request: { network: string }; answer: Endpoint[] };
+  /** Runs a command to its end, on a host, or in a pod's network namespace when one is named. */
+  exec: { request: { host?: string; pod?: string; command: string[] }; answer: Ran };
+  /** Where a command runs that the caller starts by itself: on a host, or in a pod when one is named. */
+  place: { request: { host?: string; pod?: string }; answer: Place };
+  /** One pod per host with the addresses of a network, and every host of the lab. */
+  endpoints: { request: { network: string }; answer: { endpoints: Endpoint[]; hosts: string[] } };
   hasRoute: {
     request: { at: Endpoint; path: RoutePath };
     answer: { known: boolean; has: boolean };
@@ -34,6 +34,13 @@ export interface LabRequests {
   };
 }
 export type DaemonAct = "stop" | "kill" | "start" | "restart-operator" | "stop-api" | "start-api";
+export interface Place {
+  /** Process that holds the host's namespaces, as the lab's PID namespace numbers it. */
+  readonly pid: number;
+  /** What goes before the command, inside those namespaces. */
+  readonly prefix: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
 export type LabVerb = keyof LabRequests;
 
 export interface PodRow {
@@ -118,10 +125,23 @@ async function perform(
     }
     case "pods":
       return [...lab.pods.keys()].map((key) => row(lab, key));
-    case "exec":
-      return exec(lab, body as LabRequests["exec"]["request"], signal);
+    case "exec": {
+      const { command, ...where } = body as LabRequests["exec"]["request"];
+      const { host, prefix, environment } = placeOf(lab, where);
+      return host.exec([...prefix, ...command], { signal, env: environment });
+    }
+    case "place": {
+      const { host, ...rest } = placeOf(lab, body as LabRequests["place"]["request"]);
+      return { pid: host.pid, ...rest };
+    }
     case "endpoints":
-      return endpointsOf(lab.pods.values(), (body as LabRequests["endpoints"]["request"]).network);
+      return {
+        endpoints: endpointsOf(
+          lab.pods.values(),
+          (body as LabRequests["endpoints"]["request"]).network,
+        ),
+        hosts: lab.hosts.map((one) => one.host.name),
+      };
     case "hasRoute": {
       const { at, path } = body as LabRequests["hasRoute"]["request"];
       const has = await labTransport(lab).hasRoute(at, path);
@@ -155,24 +175,23 @@ function row(lab: Lab, key: string): PodRow | undefined {
   };
 }
 
-async function exec(
-  lab: Lab,
-  request: LabRequests["exec"]["request"],
-  signal: AbortSignal,
-): Promise<Ran> {
-  const options = { signal, ...(request.stdin === undefined ? {} : { stdin: request.stdin }) };
-  if (request.pod !== undefined) {
-    const [namespace = "default", name = ""] = request.pod.includes("/")
-      ? request.pod.split("/")
-      : ["default", request.pod];
-    const pod = lab.pod(namespace, name);
-    return pod.host.exec(["ip", "netns", "exec", pod.netns, ...request.command], options);
+/** Finds a pod by `name`, or `namespace/name`. */
+function podOf(lab: Lab, text: string): LabPod {
+  const [namespace = "default", name = ""] = text.includes("/")
+    ? text.split("/")
+    : ["default", text];
+  return lab.pod(namespace, name);
+}
+
+function placeOf(lab: Lab, where: { host?: string; pod?: string }) {
+  if (where.pod !== undefined) {
+    const { host, netns } = podOf(lab, where.pod);
+    const prefix = ["ip", "netns", "exec", netns];
+    return { host, prefix, environment: host.environment };
   }
-  const first = lab.hosts[0]?.host.name ?? "";
-  return lab.host(request.host ?? first).exec(request.command, {
-    ...options,
-    env: { KUBECONFIG: join(lab.options.dir, "kubeconfig") },
-  });
+  const host = lab.host(where.host ?? lab.hosts[0]?.host.name ?? "");
+  const KUBECONFIG = join(lab.options.dir, "kubeconfig");
+  return { host, prefix: [], environment: { ...host.environment, KUBECONFIG } };
 }
 
 async function daemon(lab: Lab, request: LabRequests["daemon"]["request"]): Promise<void> {

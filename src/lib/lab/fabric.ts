@@ -1,5 +1,6 @@
-import { must } from "./process.ts";
-import { type LabHost, type LabNic, type LabTopology, vlanId } from "./topology.ts";
+import { Failure } from "../errors.ts";
+import { must, run } from "./process.ts";
+import { type LabHost, type LabNic, type LabTopology, type NicKind, vlanId } from "./topology.ts";
 
 /**
  * Builds the lab's wires in the present network namespace: one management bridge, one bridge per plane, one network
@@ -7,6 +8,7 @@ import { type LabHost, type LabNic, type LabTopology, vlanId } from "./topology.
  */
 export async function buildFabric(topology: LabTopology): Promise<void> {
   await must(["ip", "-batch", "-"], `${fabricCommands(topology).join("\n")}\n`);
+  for (const kind of new Set(topology.hosts[0]?.nics.map((nic) => nic.kind))) await checkKind(kind);
   for (const host of topology.hosts) {
     await must(["ip", "netns", "exec", host.name, "sh", "-c", hostSysctls]);
     await must(
@@ -14,6 +16,29 @@ export async function buildFabric(topology: LabTopology): Promise<void> {
       `${hostCommands(host, topology).join("\n")}\n`,
     );
   }
+}
+
+/** Makes a link as this kind of NIC needs it, to say plainly when the kernel was built without. */
+async function checkKind(kind: NicKind): Promise<void> {
+  if (kind === "nic") return;
+  const below = kind === "vlan" ? ["link", "mgmt"] : [];
+  const made = await run([
+    "ip",
+    "link",
+    "add",
+    ...below,
+    "name",
+    "kindprobe",
+    "type",
+    kind,
+    ...(kind === "vlan" ? ["id", "1"] : []),
+  ]);
+  if (made.code !== 0) {
+    throw new Failure(`Cannot make NICs of kind ${kind}`, {
+      cause: `this kernel has no ${kind} links (${made.stderr.trim()}): leave ${kind} out of --kinds`,
+    });
+  }
+  await must(["ip", "link", "del", "kindprobe"]);
 }
 
 /**

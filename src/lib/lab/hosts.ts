@@ -12,6 +12,10 @@ export interface RunningHost {
   readonly host: LabHost;
   /** Its sysfs tree, the same path inside and outside. */
   readonly sysRoot: string;
+  /** Process that holds its namespaces, in the lab's PID namespace. */
+  readonly pid: number;
+  /** Environment of what runs on it. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Runs a program on the host, to its end. */
   exec(
     command: readonly string[],
@@ -80,6 +84,8 @@ export async function startHost(
   return {
     host,
     sysRoot,
+    pid: holder.pid,
+    environment: clean,
     exec: (command, options) =>
       run([...inside, ...command], { ...options, env: { ...clean, ...options?.env } }),
     spawn(name, command, env) {

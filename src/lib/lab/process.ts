@@ -7,6 +7,7 @@ export async function run(
   options: {
     readonly stdin?: string;
     readonly env?: Readonly<Record<string, string>>;
+    /** A minute when left out, and no limit where a signal ends it. */
     readonly timeoutMs?: number;
     /** Ends the program early. */
     readonly signal?: AbortSignal;
@@ -14,7 +15,8 @@ export async function run(
 ): Promise<Ran> {
   const child = start(command, options);
   const end = () => child.kill("SIGKILL");
-  const timer = setTimeout(end, options.timeoutMs ?? 60_000);
+  const limit = options.timeoutMs ?? (options.signal ? undefined : 60_000);
+  const timer = limit === undefined ? undefined : setTimeout(end, limit);
   options.signal?.addEventListener("abort", end, { once: true });
   try {
     const [stdout, stderr, code] = await Promise.all([

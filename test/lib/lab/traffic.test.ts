@@ -15,6 +15,8 @@ function host(neighbours: readonly Record<string, unknown>[]): RunningHost {
   return {
     host: first,
     sysRoot: "",
+    pid: 1,
+    environment: {},
     exec: async () => ({ code: 0, stdout: JSON.stringify(neighbours), stderr: "" }),
     spawn: () => {
       throw new Error("not used");
