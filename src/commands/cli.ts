@@ -78,8 +78,8 @@ function register(
 function checkNumbers(verb: Verb, flags: Flags): void {
   const faults = Object.entries(verb.flags ?? {})
     .filter(([name, { type }]) => type === "number" && flags[name] !== undefined)
-    .filter(([name]) => !(typeof flags[name] === "number" && flags[name] >= 0))
-    .map(([name]) => ({ path: `--${name}`, problem: "give one number, 0 or more" }));
+    .filter(([name]) => typeof flags[name] !== "number" || Number.isNaN(flags[name]))
+    .map(([name]) => ({ path: `--${name}`, problem: "give one number" }));
   if (faults.length > 0)
     throw new InvalidInput(`Cannot run multinic ${verb.command.split(" ")[0]}`, faults);
 }
