@@ -76,8 +76,8 @@ contract: node_modules/.installed ## the API contract: embedded server (KUBECONF
 	$(BUN) test --only-failures test/contract
 
 .PHONY: test-cluster
-test-cluster: node_modules/.installed ## the API contract against a real kube-apiserver (builds it once, minutes)
-	$(BUN) test --only-failures test/cluster
+test-cluster: packages build ## the API contract against a real kube-apiserver (builds it once, minutes)
+	$(BUN) test --only-failures --timeout=1200000 test/cluster
 
 .PHONY: control-plane
 control-plane: node_modules/.installed ## run etcd, kube-apiserver and its controllers until Ctrl-C

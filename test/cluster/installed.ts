@@ -77,8 +77,8 @@ export function nicdConfig(image = "") {
   };
 }
 
-/** The worked example's network, with macvlan because the tests' kernels have it. */
-export function planesNetwork(name = "planes", subnet = "192.168.0.0/16") {
+/** The worked example's network, with macvlan because the tests' kernels have it; or as ipvlan l3. */
+export function planesNetwork(name = "planes", subnet = "192.168.0.0/16", type = "macvlan") {
   const ipam = { type: "multi-nic-ipam", interfaceBlock: 2, hostBlock: 6, vlanMode: "l3" };
   return {
     apiVersion,
@@ -88,7 +88,7 @@ export function planesNetwork(name = "planes", subnet = "192.168.0.0/16") {
       subnet,
       ipam: JSON.stringify(ipam),
       multiNICIPAM: true,
-      plugin: { cniVersion: "1.0.0", type: "macvlan", args: { mode: "bridge" } },
+      plugin: { cniVersion: "1.0.0", type, args: { mode: type === "macvlan" ? "bridge" : "l3" } },
     },
   };
 }

@@ -104,6 +104,10 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
       const node = await startNode(nodes.length + 1, options);
       nodes.push(node);
       undo.push(() => node.stop());
+      // The kubelet is well before it has registered its node.
+      await waitFor(`Ready node ${node.name}`, () => isReady(api, node.name), {
+        daemons: [server],
+      });
       return node;
     };
     for (const kind of kinds) await addNode(kind);
@@ -131,6 +135,13 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
     await stop().catch(() => {});
     throw error;
   }
+}
+
+async function isReady(api: Api, node: string): Promise<boolean> {
+  const { status, body } = await api.call("GET", `/api/v1/nodes/${node}`);
+  if (status !== 200) return false;
+  const conditions: { type: string; status: string }[] = body.status.conditions ?? [];
+  return conditions.some((c) => c.type === "Ready" && c.status === "True");
 }
 
 /** Flags of an API server that nodes and pods reach at the Service address, and that reaches kubelets. */

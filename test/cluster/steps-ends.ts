@@ -58,8 +58,40 @@ export function endSteps(story: Story): void {
     }
   });
 
-  test("uninstalling leaves no object, rule, route or file", async () => {
+  test("a network of ipvlan l3 has its rule and routes on every node", async () => {
     await story.on.must(["delete", "multinicnetwork", network]);
+    await story.on.apply(planesNetwork("routed", "10.202.0.0/16", "ipvlan"));
+    /** Routes to the blocks of another node: its index, and the last byte of its addresses. */
+    const routesTo = (index: number, peer: number) => [
+      [`10.202.${index}.0/24`, `10.0.1.${peer}`, "eth1"],
+      [`10.202.${index + 64}.0/24`, `10.0.2.${peer}`, "eth2"],
+    ];
+    const wanted = [routesTo(1, 2), routesTo(0, 1)];
+    for (const [i, node] of story.cluster.nodes.entries()) {
+      await eventually(`routes of ${node.name}`, async () => {
+        const rules = JSON.parse(
+          await node.must(["ip", "-j", "rule", "list", "priority", "30000"]),
+        );
+        const [rule] = rules;
+        const said = JSON.stringify(rules);
+        if (rules.length !== 1 || `${rule.src}/${rule.srclen}` !== "10.202.0.0/16")
+          return { not: said };
+        const routes = JSON.parse(
+          await node.must(["ip", "-j", "route", "show", "table", rule.table]),
+        );
+        const found = routes.map((r: Record<string, unknown>) => [
+          r["dst"],
+          r["gateway"],
+          r["dev"],
+        ]);
+        const all = wanted[i]?.every((row) => JSON.stringify(found).includes(JSON.stringify(row)));
+        return all ? { value: true } : { not: JSON.stringify(found) };
+      });
+    }
+    await story.on.must(["delete", "multinicnetwork", "routed"]);
+  });
+
+  test("uninstalling leaves no object, rule, route or file", async () => {
     await story.on.must(["delete", "configs.multinic.fms.io", "multi-nicd", "--timeout=90s"]);
     await story.on.must(["delete", "-k", `${story.cluster.folder}/overlay`, "--timeout=90s"]);
     expect(await story.on.items("/apis/k8s.cni.cncf.io/v1/network-attachment-definitions")).toEqual(
