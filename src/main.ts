@@ -23,7 +23,7 @@ const byName: Record<string, () => Promise<Program>> = {
 
 const io: Io = { out: (text) => console.log(text), err: (text) => console.error(text) };
 const load =
-  byName[basename(process.argv0)] ?? (async () => (await import("./commands/cli.ts")).run);
+  byName[basename(process.argv0)] ?? (async () => (await import("./commands/daemon.ts")).run);
 try {
   const run = await load();
   process.exit(await run(process.argv.slice(2), io));
