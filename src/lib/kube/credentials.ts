@@ -1,5 +1,6 @@
 import { Failure } from "../errors.ts";
-import { headersOf, routeOf, tlsOf, type Wanted } from "./access.ts";
+import { headersOf, type Route, routeOf, tlsOf, type Wanted } from "./access.ts";
+import { inCluster, isInCluster } from "./incluster.ts";
 
 export interface CredentialOptions {
   /** Path of a kubeconfig; else KUBECONFIG, ~/.kube/config, the pod's service account, in this order. */
@@ -32,7 +33,7 @@ export interface Credentials {
 const maxAgeMs = 60_000;
 
 /**
- * Loads credentials by client-node's KubeConfig: kubeconfig, in-cluster, token file, client certificate, exec plugin.
+ * Loads credentials: in a pod its service account, else by client-node's KubeConfig (token, client certificate, exec plugin).
  * The server's certificate is always checked against the CA given there, whatever NODE_TLS_REJECT_UNAUTHORIZED says.
  * Fails with code `NoCredentials`.
  */
@@ -40,22 +41,7 @@ export async function loadCredentials(
   options: CredentialOptions = {},
   now: () => number = () => performance.now(),
 ): Promise<Credentials> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
-  const from = options.kubeconfig ?? options.serviceAccountRoot ?? "from its default place";
-  const load = () => {
-    const config = new KubeConfig();
-    try {
-      if (options.serviceAccountRoot !== undefined) {
-        config.loadFromCluster(options.serviceAccountRoot);
-      } else if (options.kubeconfig !== undefined) config.loadFromFile(options.kubeconfig);
-      else config.loadFromDefault();
-      if (options.context !== undefined) config.setCurrentContext(options.context);
-      return { config, route: routeOf(config, from) };
-    } catch (error) {
-      if (error instanceof Failure) throw error;
-      throw new Failure(`Cannot load kubeconfig ${from}`, { code: "NoCredentials", cause: error });
-    }
-  };
+  const load = await sourceOf(options);
   let loaded = load();
   let fresh = true;
   let kept: { access: Access; shape: string; at: number } | undefined;
@@ -63,11 +49,11 @@ export async function loadCredentials(
 
   const read = async (): Promise<Access> => {
     // The KubeConfig keeps an exec plugin's answer until it expires; everything else is cheap to read again.
-    if (!fresh && !(kept && loaded.config.getCurrentUser()?.exec)) loaded = load();
+    if (!fresh && !(kept && loaded.remembers())) loaded = load();
     fresh = false;
     const wanted: Wanted = { headers: {} };
     try {
-      await loaded.config.applyToHTTPSOptions(wanted);
+      await loaded.apply(wanted);
     } catch (error) {
       throw new Failure(`Cannot get credentials for ${loaded.route.server}`, {
         code: "NoCredentials",
@@ -94,5 +80,39 @@ export async function loadCredentials(
     refresh() {
       kept = undefined;
     },
+  };
+}
+
+/** What credentials come from, as it was when it was loaded. */
+interface Source {
+  readonly route: Route;
+  /** Tells whether it keeps an answer that is dear to get again. */
+  remembers(): boolean;
+  apply(wanted: Wanted): void | Promise<void>;
+}
+
+async function sourceOf(options: CredentialOptions): Promise<() => Source> {
+  const { kubeconfig, context, serviceAccountRoot: root } = options;
+  const given = kubeconfig !== undefined || context !== undefined;
+  if (root !== undefined || (!given && isInCluster())) {
+    return () => ({ ...inCluster(root), remembers: () => false });
+  }
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const from = kubeconfig ?? "from its default place";
+  return () => {
+    const config = new KubeConfig();
+    try {
+      if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
+      else config.loadFromDefault();
+      if (context !== undefined) config.setCurrentContext(context);
+      return {
+        route: routeOf(config, from),
+        remembers: () => config.getCurrentUser()?.exec !== undefined,
+        apply: (wanted) => config.applyToHTTPSOptions(wanted),
+      };
+    } catch (error) {
+      if (error instanceof Failure) throw error;
+      throw new Failure(`Cannot load kubeconfig ${from}`, { code: "NoCredentials", cause: error });
+    }
   };
 }
