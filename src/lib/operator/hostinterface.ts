@@ -5,7 +5,8 @@ import { hasAbandoned, stripAbandoned } from "./finalizers.ts";
 
 /**
  * Removes the HostInterface of a node that is gone: the copy of nodes must be whole and lack it, and the API server
- * itself must answer that there is no such node. A user's own (unmanaged) HostInterface stays.
+ * itself must answer that there is no such node. A user's own (unmanaged) HostInterface stays. A young one waits: a nicd
+ * that still runs there writes it again at once, and the two of us would go round without a pause.
  */
 export async function reconcileHostInterface(name: string, deps: Deps): Promise<Next> {
   const found = deps.stores.hostInterfaces.get(name);
@@ -15,7 +16,9 @@ export async function reconcileHostInterface(name: string, deps: Deps): Promise<
   const node = found.spec.hostName || name;
   if (!deps.stores.nodes.synced || deps.stores.nodes.get(node)) return "done";
   if (await deps.kube.get("Node", node)) return { after: deps.pace().normalMs };
-  const { uid, resourceVersion } = found.metadata;
+  const { uid, resourceVersion, creationTimestamp } = found.metadata;
+  const young = Date.parse(creationTimestamp ?? "") + deps.pace().urgentMs - deps.now();
+  if (young > 0) return { after: Math.min(young, deps.pace().urgentMs) };
   await deps.kube.remove("HostInterface", name, { uid, resourceVersion });
   deps.log.info("removed the HostInterface of a node that is gone", { node });
   return "done";

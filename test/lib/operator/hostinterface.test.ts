@@ -1,4 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import type { Deps } from "../../../src/lib/operator/deps.ts";
+import { reconcileHostInterface } from "../../../src/lib/operator/hostinterface.ts";
 import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
 
 // Back-offs of several seconds may pass on a busy machine.
@@ -71,4 +73,31 @@ test("operator keeps a host's rows and index while only its HostInterface is awa
   await world.kube.create("HostInterface", hostInterfaceOf(2));
   await world.status("net", (s) => s.discovery.infoAvailable === 3);
   expect(await world.rows("net")).toEqual(before);
+});
+
+test("operator does not go round with a nicd that writes its HostInterface again: a young one waits", async () => {
+  const created = "2026-01-01T00:00:00Z";
+  const own = hostInterfaceOf(5);
+  const found = { ...own, metadata: { ...own.metadata, creationTimestamp: created } };
+  const removed: string[] = [];
+  const at = (seconds: number) =>
+    reconcileHostInterface("host5", {
+      stores: {
+        hostInterfaces: { get: () => found },
+        nodes: { synced: true, get: () => undefined },
+      },
+      kube: {
+        get: async () => undefined,
+        remove: async (_kind: string, name: string) => void removed.push(name),
+      },
+      log: { info: () => {} },
+      now: () => Date.parse(created) + seconds * 1000,
+      pace: () => ({ urgentMs: 5000, normalMs: 60_000, longMs: 600_000 }),
+    } as unknown as Deps);
+  expect(await at(1)).toEqual({ after: 4000 });
+  // A clock that is behind the API server's does not make it wait for longer.
+  expect(await at(-100)).toEqual({ after: 5000 });
+  expect(removed).toEqual([]);
+  expect(await at(5)).toBe("done");
+  expect(removed).toEqual(["host5"]);
 });
