@@ -8,10 +8,33 @@ import type { RunningHost } from "./hosts.ts";
 export interface DaemonsOptions {
   readonly kube: Kube;
   readonly hosts: readonly RunningHost[];
-  readonly kubeconfig: string;
+  /** What a pod's service account would give them. */
+  readonly account: ServiceAccount;
   readonly program: string;
   /** Tells whether the API server is there, so that a daemon's readiness can be written. */
   readonly canReport: () => boolean;
+}
+
+/** How a pod reaches its API server (Kubernetes documentation, "Accessing the API from within a Pod"). */
+export interface ServiceAccount {
+  readonly address: string;
+  readonly port: number;
+  readonly caPem: string;
+  readonly token: string;
+}
+
+/** Puts the service account where the kubelet puts a pod's. */
+async function giveAccount(host: RunningHost, account: ServiceAccount): Promise<void> {
+  const folder = "/run/secrets/kubernetes.io/serviceaccount";
+  const write = async (name: string, text: string) => {
+    const script = `umask 077 && mkdir -p ${folder} && cat > ${folder}/${name}`;
+    const { code, stderr } = await host.exec(["sh", "-c", script], { stdin: text });
+    if (code !== 0)
+      throw new Failure(`Cannot write ${name} on ${host.host.name}`, { cause: stderr.trim() });
+  };
+  await write("ca.crt", account.caPem);
+  await write("namespace", operatorNamespace);
+  await write("token", account.token);
 }
 
 /** The lab's operator and nicds: real processes, started and watched as a kubelet does. */
@@ -34,7 +57,12 @@ const nodeSocket = socketPath({ runDir: "/run/multinic" });
 
 /** Starts the operator on the first host and nicd on every host, and waits until each nicd is ready. */
 export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
-  const { kube, hosts, kubeconfig, program, canReport } = options;
+  const { kube, hosts, account, program, canReport } = options;
+  await Promise.all(hosts.map((host) => giveAccount(host, account)));
+  const env = {
+    KUBERNETES_SERVICE_HOST: account.address,
+    KUBERNETES_SERVICE_PORT: String(account.port),
+  };
   const nicds = new Map<string, Subprocess>();
   const readiness = new Map<string, "True" | "False">();
   const setReady = async (name: string, ready: "True" | "False") => {
@@ -43,31 +71,20 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
   };
   const startOperator = () => {
     const host = hosts[0];
-    return host?.spawn(
-      "operator",
-      [program, "operator", "--kubeconfig", kubeconfig, "--health-port", "0"],
-      {
-        OPERATOR_NAMESPACE: operatorNamespace,
-        // nicd runs without a DaemonSet here, but the operator makes one all the same.
-        OPERATOR_IMAGE: "lab.invalid/multinic:1",
-      },
-    );
+    return host?.spawn("operator", [program, "operator", "--health-port", "0"], {
+      ...env,
+      OPERATOR_NAMESPACE: operatorNamespace,
+      // nicd runs without a DaemonSet here, but the operator makes one all the same.
+      OPERATOR_IMAGE: "lab.invalid/multinic:1",
+    });
   };
   let operator = startOperator();
 
   const startNicd = async (host: RunningHost) => {
     const { name, address } = host.host;
-    const command = [
-      program,
-      "nicd",
-      "--kubeconfig",
-      kubeconfig,
-      "--node",
-      name,
-      "--health-port",
-      String(healthPort),
-    ];
+    const command = [program, "nicd", "--node", name, "--health-port", String(healthPort)];
     const child = host.spawn("nicd", command, {
+      ...env,
       MULTINIC_SYS_ROOT: host.sysRoot,
       MULTINIC_IPROUTE2_DIR: "/etc/iproute2",
     });

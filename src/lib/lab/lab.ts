@@ -67,7 +67,12 @@ export class Lab {
     const daemons = await startDaemons({
       kube,
       hosts,
-      kubeconfig,
+      account: {
+        address: topology.gateway,
+        port: apiPort,
+        caPem: api.caPem,
+        token: api.tokenFor(`system:serviceaccount:${operatorNamespace}:multi-nic`),
+      },
       program: options.program,
       canReport: () => api.listening,
     });
