@@ -153,10 +153,11 @@ test("a node that leaves takes its HostInterface, rows, pools and the routes to 
   await lab.kubectl("delete", "node", "host2");
   await until("host2's rows to go", plan, (rows) => !rows.some((row) => row.startsWith("host2")));
   expect(await plan()).toEqual(before.filter((row) => !row.startsWith("host2")));
-  expect((await lab.list("hostinterfaces")).map((one) => one.metadata.name)).toEqual([
-    "host1",
-    "host3",
-  ]);
+  await until(
+    "host2's HostInterface to go",
+    async () => (await lab.list("hostinterfaces")).map((one) => one.metadata.name),
+    (names) => names.join(" ") === "host1 host3",
+  );
   await until(
     "the routes to go",
     () => lab.routes("host1"),
