@@ -4,12 +4,7 @@ import { type Ended, TestLab, until } from "../support/lab.ts";
 let lab: TestLab;
 
 beforeAll(async () => {
-  lab = await TestLab.up("--hosts", "3", "--nics", "2", "--plugin", "macvlan");
-  await until(
-    "routes",
-    () => lab.routes("host1"),
-    (routes) => routes.length === 5,
-  );
+  lab = await TestLab.routed();
 });
 afterAll(() => lab[Symbol.asyncDispose]());
 afterEach(async () => {

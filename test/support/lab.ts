@@ -53,6 +53,17 @@ export class TestLab implements AsyncDisposable {
     return lab;
   }
 
+  /** Starts the lab of the worked example with a third host, macvlan, and waits until host1 has its rule and four routes. */
+  static async routed(): Promise<TestLab> {
+    const lab = await TestLab.up("--hosts", "3", "--nics", "2", "--plugin", "macvlan");
+    await until(
+      "routes",
+      () => lab.routes("host1"),
+      (routes) => routes.length === 5,
+    );
+    return lab;
+  }
+
   /** Runs a verb that has to succeed and returns what it printed. */
   async do(...words: string[]): Promise<string> {
     const ended = await this.try(...words);

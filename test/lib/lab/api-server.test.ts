@@ -4,22 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startApiServer } from "../../../src/lib/lab/api-server.ts";
 import { connect } from "../../contract/api-client.ts";
-import { describeContract } from "../../contract/contract-suite.ts";
-
-describeContract(
-  "startApiServer keeps the contract",
-  async () => {
-    const server = await startApiServer();
-    return {
-      kubeconfig: server.kubeconfig(),
-      isReal: false,
-      hasControllers: true,
-      compact: async () => server.compact(),
-      stop: server.stop,
-    };
-  },
-  { isReal: false, hasControllers: true },
-);
 
 const folder = mkdtempSync(join(tmpdir(), "multinic-api-"));
 afterAll(() => rmSync(folder, { recursive: true }));
