@@ -19,6 +19,8 @@ export interface InterfaceRecord {
   master: string;
   netAddress: string;
   pciAddress: string;
+  /** Share of the pod's target that this NIC was promised to carry (kbit/s); absent without a target. */
+  promisedKbps?: number;
   addresses: AddressRecord[];
 }
 

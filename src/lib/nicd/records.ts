@@ -27,6 +27,7 @@ interface InterfaceRow {
   master: string;
   net_address: string;
   pci_address: string;
+  promised_kbps: number;
 }
 interface AddressRow {
   position: number;
@@ -88,8 +89,19 @@ export class Records {
       ).lastInsertRowid;
     for (const [position, nic] of record.interfaces.entries()) {
       this.#db
-        .query("INSERT INTO interfaces VALUES (?,?,?,?,?,?)")
-        .run(id, position, nic.name, nic.master, nic.netAddress, nic.pciAddress);
+        .query(
+          `INSERT INTO interfaces (attachment, position, name, master, net_address, pci_address, promised_kbps)
+           VALUES (?,?,?,?,?,?,?)`,
+        )
+        .run(
+          id,
+          position,
+          nic.name,
+          nic.master,
+          nic.netAddress,
+          nic.pciAddress,
+          nic.promisedKbps ?? 0,
+        );
       for (const a of nic.addresses) {
         this.#db
           .query(
@@ -241,6 +253,7 @@ export class Records {
         master: nic.master,
         netAddress: nic.net_address,
         pciAddress: nic.pci_address,
+        ...(nic.promised_kbps > 0 && { promisedKbps: nic.promised_kbps }),
         addresses: addresses
           .filter((a) => a.position === nic.position)
           .map((a) => ({

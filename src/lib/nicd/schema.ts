@@ -1,8 +1,5 @@
-/** Version of the tables below, kept in SQLite's `user_version`; a newer one is refused by name. */
-export const schemaVersion = 1;
-
-/** The tables of the node's record. Times are milliseconds since 1970. */
-export const schema = `
+/** The first tables of the node's record. Times are milliseconds since 1970. */
+const first = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE attachments (
@@ -52,3 +49,15 @@ CREATE TABLE objects (
   PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
 `;
+
+/** Bandwidth promised to a pod on each of its NICs, and the name each PCI function had on the host. */
+const promises = `
+ALTER TABLE interfaces ADD COLUMN promised_kbps INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE nic_names (pci_address TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
+`;
+
+/** What brings a record from version i to i + 1; a change of tables is one more step at the end, never a change of one that is there. */
+export const schemaSteps: readonly string[] = [first, promises];
+
+/** Version of the tables, kept in SQLite's `user_version`; a newer one is refused by name. */
+export const schemaVersion = schemaSteps.length;

@@ -6,7 +6,7 @@ import { refuseNetworkFilesystem } from "./filesystem.ts";
 import { Graves } from "./graves.ts";
 import { Records } from "./records.ts";
 import { RoutingTables } from "./routingtables.ts";
-import { schema, schemaVersion } from "./schema.ts";
+import { schemaSteps, schemaVersion } from "./schema.ts";
 
 /** The node's durable record: one SQLite file, owned by nicd alone. */
 export class Store {
@@ -101,15 +101,16 @@ function prepare(db: Database, file: string): void {
     .all()
     .map((row) => row.integrity_check);
   if (faults.join() !== "ok") throw damaged(file, new Failure(faults.join("; ")));
-  const found = db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version;
+  const found =
+    db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? -1;
   if (found === schemaVersion) return;
-  if (found !== 0) {
+  if (found < 0 || found > schemaVersion) {
     throw new Failure(
       `Cannot open the node's record ${file}: it has schema version ${found}, this multinic knows ${schemaVersion}; run the version that wrote it, or a later one`,
     );
   }
   db.transaction(() => {
-    db.run(schema);
+    for (const step of schemaSteps.slice(found)) db.run(step);
     db.run(`PRAGMA user_version = ${schemaVersion}`);
   }).immediate();
 }

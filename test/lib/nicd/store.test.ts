@@ -1,9 +1,9 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { schemaVersion } from "../../../src/lib/nicd/schema.ts";
+import { dirname, join } from "node:path";
+import { schemaSteps, schemaVersion } from "../../../src/lib/nicd/schema.ts";
 import { openStore } from "../../../src/lib/nicd/store.ts";
 import { attachRequest, testNode } from "../../support/attachments.ts";
 
@@ -40,6 +40,34 @@ describe("openStore", () => {
     expect(second.objects("IPPool")).toEqual([]);
     second.close();
   });
+
+  test.each(Array.from({ length: schemaVersion }, (_, i) => i))(
+    "brings a record of schema version %i up to date, and keeps what is in it",
+    (version) => {
+      using at = folder();
+      mkdirSync(dirname(at.file));
+      const old = new Database(at.file);
+      for (const step of schemaSteps.slice(0, version)) old.run(step);
+      old.run(`PRAGMA user_version = ${version}`);
+      if (version > 0)
+        old.run(
+          "INSERT INTO attachments VALUES (1,'net','c1','net1','ns','p','u','/n','1','2','b','ipvlan','l3','none',5)",
+        );
+      if (version > 0)
+        old.run(
+          "INSERT INTO interfaces (attachment, position, name, master, net_address, pci_address) VALUES (1,0,'net1-0','eth1','10.0.1.0/24','0000:00:05.0')",
+        );
+      old.close();
+      const store = openStore(at.file);
+      expect(store.records.list().map((r) => r.interfaces.map((nic) => nic.master))).toEqual(
+        version > 0 ? [["eth1"]] : [],
+      );
+      store.close();
+      const after = new Database(at.file);
+      expect(after.query("PRAGMA user_version").get()).toEqual({ user_version: schemaVersion });
+      after.close();
+    },
+  );
 
   test("refuses a newer schema by name, and leaves the file as it is", () => {
     using at = folder();
