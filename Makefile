@@ -51,12 +51,13 @@ manifests: node_modules/.installed ## write manifests/crd/ from the kinds' schem
 	@$(BUN) test/support/manifests.ts
 
 .PHONY: image
-image: build ## build the container image with buildah: dist/multinic.oci.tar (BASE=…, FINAL=… name other base images)
-	@VERSION="$(VERSION)" BASE="$(BASE)" FINAL="$(FINAL)" test/support/image
+image: build ## build the container image, without a registry: dist/multinic.oci.tar (BASE=…, FINAL=… name base images)
+	@test/support/packages buildah mmdebstrap
+	@BASE="$(BASE)" FINAL="$(FINAL)" test/support/image
 
 .PHONY: packages
 packages: ## install the Debian packages that demo and tests use (those that are missing)
-	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl containerd runc busybox setpriv /usr/lib/cni/macvlan
+	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl containerd runc buildah mmdebstrap busybox setpriv /usr/lib/cni/macvlan
 
 .PHONY: test
 test: packages build lint ## everything that CI checks, in tiers; TIERS="unit netns" picks some

@@ -1,10 +1,9 @@
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { must } from "../../src/lib/lab/process.ts";
 import { multusTools } from "./network-tools.ts";
 import { writeImage } from "./oci-image.ts";
 
-/** Names of the images that every node holds; nothing is ever pulled. */
+/** Names of the images that every node holds; nothing is ever pulled. Ours is the one of `make image`, under two names. */
 export const pauseImage = "lab.invalid/pause:1";
 export const toolsImage = "lab.invalid/tools:1";
 export const multinicImage = "lab.invalid/multinic:1";
@@ -12,16 +11,11 @@ export const multinicImage = "lab.invalid/multinic:1";
 export const nextImage = "lab.invalid/multinic:2";
 export const multusImage = "lab.invalid/multus:1";
 
-/** The compiled program that is tested. */
-export const program = join(import.meta.dir, "../../dist/multinic");
-
 const busybox = "/bin/busybox";
 
-/** Writes the images and returns their paths. */
+/** Writes the images that stand for other projects', and returns their paths. */
 export async function writeImages(folder: string): Promise<string[]> {
-  for (const file of [busybox, program]) {
-    if (!existsSync(file)) throw new Error(`${file} is missing: run make packages build`);
-  }
+  if (!existsSync(busybox)) throw new Error(`${busybox} is missing: run make packages`);
   const multus = await multusTools();
   const passwd = "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532::/:/sbin/nologin\n";
   const applets = ["sh", "sleep", "ping", "ip", "cat", "cp", "ls", "true"];
@@ -38,14 +32,6 @@ export async function writeImages(folder: string): Promise<string[]> {
       links: Object.fromEntries(applets.map((name) => [`/bin/${name}`, "busybox"])),
       // PID 1 has no default action for SIGTERM: without a handler every deletion takes the whole grace period.
       entrypoint: ["/bin/sh", "-c", "trap exit TERM; while :; do sleep 3600 & wait; done"],
-    }),
-    writeImage(folder, {
-      name: multinicImage,
-      files: { "/usr/bin/multinic": program, ...(await librariesOf(program)) },
-      texts: { "/etc/passwd": passwd },
-      // CNI_NETNS names /var/run/netns.
-      links: { "/var/run": "../run" },
-      entrypoint: ["/usr/bin/multinic"],
     }),
     writeImage(folder, {
       name: multusImage,
@@ -66,11 +52,4 @@ export async function writeImages(folder: string): Promise<string[]> {
       entrypoint: ["/usr/src/multus-cni/bin/multus-daemon"],
     }),
   ]);
-}
-
-/** Returns a program's loader and shared libraries, each at the path where the loader looks for it. */
-async function librariesOf(path: string): Promise<Record<string, string>> {
-  const said = await must(["ldd", path]);
-  const paths = [...said.matchAll(/(\/\S+)/g)].map((found) => found[1] ?? "");
-  return Object.fromEntries(paths.map((file) => [file, realpathSync(file)]));
 }

@@ -4,6 +4,7 @@ import { run } from "../../src/lib/lab/process.ts";
 import { makeSysfs } from "../../src/lib/lab/sysfs.ts";
 import { layOut } from "../../src/lib/lab/topology.ts";
 import { searchPath } from "../../src/lib/settings.ts";
+import type { BuiltImage } from "./built-image.ts";
 import { makeCgroups, removeCgroups } from "./cgroups.ts";
 import { cniFiles, type MultusKind } from "./cni-files.ts";
 import type { Credentials } from "./credentials.ts";
@@ -19,8 +20,9 @@ export interface NodeOptions {
   readonly multus: MultusKind;
   /** Folders with kubelet, with the reference plugins and with Multus. */
   readonly bin: { readonly kubelet: string; readonly plugins: string; readonly multus: string };
-  /** Image files to import. */
+  /** Image files to import, and ours. */
   readonly images: readonly string[];
+  readonly built: BuiltImage;
 }
 
 /** A whole node: namespaces, containerd, kubelet, the files of its CNI. */
@@ -116,11 +118,13 @@ export async function startNode(n: number, options: NodeOptions): Promise<Node> 
       return true;
     };
     await waitFor(`containerd on ${name}`, answers, { daemons });
-    for (const image of options.images) {
+    for (const image of [...options.images, options.built.path]) {
       const into = ["-n", "k8s.io", "images", "import", "--snapshotter", "overlayfs"];
       await must(["ctr", ...into, image]);
     }
-    await must(["ctr", "-n", "k8s.io", "images", "tag", "--force", multinicImage, nextImage]);
+    for (const name of [multinicImage, nextImage]) {
+      await must(["ctr", "-n", "k8s.io", "images", "tag", "--force", options.built.name, name]);
+    }
     start("kubelet", [
       join(options.bin.kubelet, "kubelet"),
       `--config=${config}`,

@@ -5,6 +5,7 @@ import { cgroupsNamed } from "./cgroups.ts";
 import { startRealCluster } from "./real-cluster.ts";
 import { daemonSteps } from "./steps-daemons.ts";
 import { endSteps } from "./steps-ends.ts";
+import { imageSteps } from "./steps-image.ts";
 import { installSteps } from "./steps-install.ts";
 import { nodeSteps } from "./steps-nodes.ts";
 import { podSteps } from "./steps-pods.ts";
@@ -24,6 +25,7 @@ describe("multinic on real nodes", () => {
   afterAll(() => stop());
 
   installSteps(story);
+  imageSteps(story);
   daemonSteps(story);
   podSteps(story);
   nodeSteps(story);

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Api, connect } from "../contract/api-client.ts";
+import { builtImage } from "./built-image.ts";
 import type { MultusKind } from "./cni-files.ts";
 import { etcdFlags, managerFlags, serverFlags } from "./control-plane.ts";
 import { createCredentials } from "./credentials.ts";
@@ -51,7 +52,7 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
   try {
     const enclosure = await startEnclosure(folder);
     undo.push(() => enclosure.stop());
-    const images = await writeImages(mustMake(folder, "images"));
+    const [built, images] = [await builtImage(), await writeImages(mustMake(folder, "images"))];
     const pki = mustMake(folder, "pki");
     const credentials = await createCredentials(pki, ["127.0.0.1", controlAddress, serviceAddress]);
     const start = (name: string, command: readonly string[]): Daemon => {
@@ -98,6 +99,7 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
         enclosure,
         credentials,
         images,
+        built,
         multus: multusKind,
         bin: { kubelet: bin, plugins, multus },
       };
