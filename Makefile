@@ -9,7 +9,9 @@ BUILD := $(BUN) build --compile --minify --splitting --bytecode --format=esm --s
 	--no-compile-autoload-dotenv --no-compile-autoload-bunfig --no-compile-autoload-tsconfig --no-compile-autoload-package-json \
 	--compile-exec-argv=--cwd=/proc/self/cwd \
 	--define process.env.NODE_ENV='"production"' --define MULTINIC_VERSION='"$(VERSION)"'
-SOURCES := $(shell find src -name '*.ts' 2>/dev/null) package.json bun.lock
+# What the runtime would obey from the environment of whoever starts us (docs/security.md).
+SEAL := $(BUN) test/support/seal.ts
+SOURCES := $(shell find src -name '*.ts' 2>/dev/null) package.json bun.lock test/support/seal.ts
 
 .PHONY: help
 help: ## list the targets
@@ -22,6 +24,7 @@ node_modules/.installed: package.json bun.lock
 dist/multinic: $(SOURCES) node_modules/.installed
 	@mkdir -p dist/cni
 	$(BUILD) src/main.ts --outfile dist/multinic
+	@$(SEAL) dist/multinic
 	@for n in multi-nic multi-nic-ipam aws-ipvlan; do ln -sfn ../multinic dist/cni/$$n; done
 	@ln -sfn multinic dist/kubectl-multinic
 
@@ -32,6 +35,7 @@ build: dist/multinic ## compile dist/multinic and its symlinks
 build-all: build ## also compile for x64 without AVX2 and for arm64
 	$(BUILD) --target=bun-linux-x64-baseline src/main.ts --outfile dist/multinic-x64-baseline
 	$(BUILD) --target=bun-linux-arm64 src/main.ts --outfile dist/multinic-arm64
+	@$(SEAL) dist/multinic-x64-baseline dist/multinic-arm64
 
 .PHONY: format
 format: node_modules/.installed ## rewrite sources in the project's format

@@ -53,6 +53,8 @@ export function daemonSet(config: Config, sources: DaemonSources) {
           priorityClassName: "system-node-critical",
           serviceAccountName: "multi-nicd",
           terminationGracePeriodSeconds: 30,
+          // A Service's name must not become a variable that the runtime obeys (docs/security.md).
+          enableServiceLinks: false,
           ...(daemon.nodeSelector !== undefined && { nodeSelector: daemon.nodeSelector }),
           ...(daemon.tolerations !== undefined && { tolerations: daemon.tolerations }),
           ...(daemon.imagePullSecretName && {
