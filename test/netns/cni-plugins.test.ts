@@ -23,6 +23,11 @@ function names(pod: Scratch | CniNode["host"]): string[] {
   return pod.ip("link", "show").map((link) => String(link["ifname"]));
 }
 
+function ipsOf(result: Record<string, unknown>): string[] {
+  const ips = Array.isArray(result["ips"]) ? result["ips"] : [];
+  return ips.map(({ address }) => String(address).replace(/\/.*/, ""));
+}
+
 function inUse(): string[] {
   return at.node.attachments
     .list()
@@ -51,8 +56,9 @@ describe.if(able)("multi-nic-ipam under the reference macvlan", () => {
 });
 
 describe.if(able)("multi-nic with the reference plugins", () => {
-  test("gets addresses from host-local, once per NIC, and gives them back", async () => {
+  test("gets addresses from host-local, once per NIC, none twice in whatever order networks are named", async () => {
     using pod = scratch("hl");
+    using other = scratch("hl2");
     const dataDir = join(at.folder, "host-local");
     const config = macvlanConfig({
       multiNICIPAM: false,
@@ -60,20 +66,64 @@ describe.if(able)("multi-nic with the reference plugins", () => {
     });
     const call = { containerID: "hl", netns: pod.netns.path, config };
     const added = await at.call({ ...call, command: "ADD" });
-    // Names as v1.3.x gave them, so each NIC has a store of its own there.
-    expect(added.json["ips"]).toEqual([
-      { interface: 0, address: "10.5.0.2/24", gateway: "10.5.0.1" },
-      { interface: 1, address: "10.5.0.2/24", gateway: "10.5.0.1" },
-    ]);
     expect(pod.ip("addr", "show", "net1-1")[0]?.["addr_info"]).toContainEqual(
-      expect.objectContaining({ local: "10.5.0.2", prefixlen: 24 }),
+      expect.objectContaining({ local: ipsOf(added.json)[1], prefixlen: 24 }),
     );
-    const stored = () =>
-      readdirSync(join(dataDir, "net1-0")).filter((name) => name.includes("10.5"));
-    expect(stored()).toEqual(["10.5.0.2"]);
+    const second = { containerID: "hl2", netns: other.netns.path, config, ifname: "net2" };
+    const addedToo = await at.call({ ...second, command: "ADD" });
+    const given = [...ipsOf(added.json), ...ipsOf(addedToo.json)];
+    expect(given.toSorted()).toEqual(["10.5.0.2", "10.5.0.3", "10.5.0.4", "10.5.0.5"]);
+    const stored = () => readdirSync(join(dataDir, "net")).filter((name) => name.includes("10.5"));
+    expect(stored().sort()).toEqual(given.toSorted());
     expect((await at.call({ ...call, command: "DEL" })).exitCode).toBe(0);
+    expect(stored().sort()).toEqual(ipsOf(addedToo.json).toSorted());
+    expect((await at.call({ ...second, command: "DEL" })).exitCode).toBe(0);
     expect(stored()).toEqual([]);
     expect(names(pod)).toEqual(["lo"]);
+  });
+
+  test("has macvlan made by its plugin when the definition says delegate: addresses, mtu, mode, mac, routes and all", async () => {
+    using pod = scratch("dele");
+    const routes = [
+      { dst: "10.9.0.0/16", gw: "192.168.63.254" },
+      { dst: "10.10.0.0/16", gw: "192.168.63.254" },
+      { dst: "10.10.0.0/16", gw: "192.168.127.254" },
+    ];
+    const config = macvlanConfig({
+      plugin: { cniVersion: "1.0.0", type: "macvlan", mode: "vepa", mtu: 1400, delegate: true },
+      ipam: { type: "multi-nic-ipam", hostBlock: 6, interfaceBlock: 2, vlanMode: "l2", routes },
+      runtimeConfig: { mac: "02:00:00:00:0a:07" },
+    });
+    const call = { containerID: "dele", netns: pod.netns.path, config };
+    const added = await at.call({ ...call, command: "ADD" });
+    expect(added.json).toMatchObject({ interfaces: [{ name: "net1-0" }, { name: "net1-1" }] });
+    const links = pod.ip("link", "show", "type", "macvlan");
+    expect(links).toMatchObject([
+      { mtu: 1400, address: "02:00:00:00:0a:07", linkinfo: { info_data: { mode: "vepa" } } },
+      { mtu: 1400, linkinfo: { info_data: { mode: "vepa" } } },
+    ]);
+    expect(pod.ip("route", "show", "10.9.0.0/16")).toMatchObject([
+      { gateway: "192.168.63.254", dev: "net1-0" },
+    ]);
+    expect(pod.ip("route", "show", "10.10.0.0/16")[0]?.["nexthops"]).toHaveLength(2);
+    expect(added.json["routes"]).toEqual(routes);
+    const check = { ...call, config: { ...config, prevResult: added.json } };
+    expect((await at.call({ ...check, command: "CHECK" })).out).toBe("");
+    expect((await at.call({ ...call, command: "DEL" })).exitCode).toBe(0);
+    expect(names(pod)).toEqual(["lo"]);
+    expect(inUse()).toEqual([]);
+  });
+
+  test("names a plugin that is not installed, and the folders it was looked for in", async () => {
+    using pod = scratch("none");
+    const config = macvlanConfig({ plugin: { cniVersion: "1.0.0", type: "sriov" } });
+    const call = { containerID: "none", netns: pod.netns.path, config };
+    const added = await at.call({ ...call, command: "ADD" });
+    expect(added.json).toMatchObject({ code: 7, msg: "Cannot call the plugin sriov" });
+    expect(String(added.json["details"])).toMatch(
+      /Cannot find the plugin sriov in .*\/dist\/cni:\/usr\/lib\/cni/,
+    );
+    expect(inUse()).toEqual([]);
   });
 
   test("moves NICs in and out with host-device, all at once, with addresses of our pools", async () => {

@@ -1,10 +1,9 @@
 /** The part of a CNI configuration that only `multi-nic` and `multi-nic-ipam` know. */
 import type { Fault } from "../errors.ts";
-import { parseAddress, parseAddressWithLength, parsePrefix } from "../ip.ts";
+import { parseAddress, parsePrefix } from "../ip.ts";
 import {
   type CniHeader,
   type CniNetwork,
-  type CniPodArgs,
   type CniRoute,
   checkPluginName,
   isObject,
@@ -12,6 +11,7 @@ import {
   type RuntimeConfig,
   refuse,
 } from "./cni.ts";
+import { parsePodArgs, readIps } from "./pod-args.ts";
 
 /** Parses the rest of a configuration; every fault at once, code 7 (2 when a value is known but not supported). */
 export function parseNetwork(header: CniHeader): CniNetwork {
@@ -19,7 +19,7 @@ export function parseNetwork(header: CniHeader): CniNetwork {
   const faults: Fault[] = [];
   const plugin = object(raw, "plugin", faults);
   const ipam = object(raw, "ipam", faults);
-  const { type: pluginType, cniVersion, capabilities: _, ...args } = plugin;
+  const { type: pluginType, cniVersion, capabilities: _, ...rest } = plugin;
   const ipamType = typeof ipam["type"] === "string" ? ipam["type"] : "";
   if (typeof ipam["type"] !== "string" && ipam["type"] !== undefined)
     faults.push({ path: "ipam.type", problem: "is no string" });
@@ -29,13 +29,18 @@ export function parseNetwork(header: CniHeader): CniNetwork {
   if (typeof pluginType === "string") checkPluginName("plugin.type", pluginType, faults);
   else if (pluginType !== undefined) faults.push({ path: "plugin.type", problem: "is no string" });
   const ours = ipamType === "multi-nic-ipam";
+  const { delegate, dns, args } = ownKeys(pluginType, rest, faults);
   const network: CniNetwork = {
     ...header,
     plugin: {
       type: typeof pluginType === "string" ? pluginType : "",
       cniVersion: typeof cniVersion === "string" ? cniVersion : "",
       args,
+      delegate,
+      // A definition that a user wrote has it where every CNI configuration has it.
+      dns: Object.keys(dns).length > 0 ? dns : object(raw, "dns", faults),
     },
+    capabilities: object(raw, "capabilities", faults),
     ipam: { ...ipam, type: ipamType },
     routes:
       ours || ipamType === "multi-config" ? parseRoutes(ipam["routes"], "ipam.routes", faults) : [],
@@ -53,6 +58,32 @@ export function parseNetwork(header: CniHeader): CniNetwork {
     faults.push({ path: "multiNICIPAM", problem: `is ${JSON.stringify(flag)}: true or false` });
   refuse(faults);
   return network;
+}
+
+/** Takes out of `plugin` what is meant for us; the rest is the delegate's, untouched. */
+function ownKeys(
+  type: unknown,
+  { delegate, dns, ...rest }: JsonObject,
+  faults: Fault[],
+): { delegate: boolean; dns: JsonObject; args: JsonObject } {
+  const linkType = type === "ipvlan" || type === "macvlan";
+  if (linkType && delegate !== undefined && !isFlag(delegate)) {
+    const problem = `is ${JSON.stringify(delegate)}: true = the plugin ${type} of CNI_PATH makes the links, false = multi-nic makes them`;
+    faults.push({ path: "plugin.delegate", problem });
+  }
+  return {
+    delegate: linkType && (delegate === true || delegate === "true"),
+    dns: isObject(dns) ? dns : {},
+    args: {
+      ...rest,
+      ...(linkType || delegate === undefined ? {} : { delegate }),
+      ...(dns === undefined || isObject(dns) ? {} : { dns }),
+    },
+  };
+}
+
+function isFlag(value: unknown): boolean {
+  return typeof value === "boolean" || value === "true" || value === "false" || value === "";
 }
 
 /** Parses a list of CNI routes, `dst` canonical to the kernel; faults name the element. */
@@ -93,59 +124,23 @@ export function parseRoutes(value: unknown, path: string, faults: Fault[]): CniR
   return routes;
 }
 
-function parsePodArgs(raw: JsonObject, faults: Fault[]): CniPodArgs {
-  const args = isObject(raw["args"]) && isObject(raw["args"]["cni"]) ? raw["args"]["cni"] : {};
-  const out: { nics?: number; masters?: string[]; target?: string; class?: string } = {};
-  const nics = args["nics"];
-  if (nics !== undefined && nics !== null && nics !== "") {
-    const text = typeof nics === "number" || typeof nics === "string" ? String(nics) : "";
-    if (!/^[0-9]{1,4}$/.test(text)) {
-      const problem = `is ${JSON.stringify(nics)}: a whole number of NICs is wanted`;
-      faults.push({ path: "args.cni.nics", problem });
-    } else if (Number(text) > 0) out.nics = Number(text);
-  }
-  const key = args["masters"] === undefined ? "master" : "masters";
-  const masters = args[key];
-  if (typeof masters === "string" && masters !== "")
-    out.masters = masters.split(",").map((master) => master.trim());
-  else if (Array.isArray(masters)) {
-    if (masters.every((master) => typeof master === "string" && master !== "")) {
-      if (masters.length > 0) out.masters = masters;
-    } else faults.push({ path: `args.cni.${key}`, problem: "must be a list of NIC names" });
-  } else if (masters !== undefined && masters !== null && masters !== "")
-    faults.push({ path: `args.cni.${key}`, problem: "must be a NIC name or a list of them" });
-  for (const name of ["target", "class"] as const) {
-    const value = args[name];
-    if (value === undefined || value === null || value === "") continue;
-    if (typeof value === "string") out[name] = value;
-    else faults.push({ path: `args.cni.${name}`, problem: "is no string" });
-  }
-  return out;
-}
-
 function parseRuntimeConfig(raw: JsonObject, faults: Fault[]): RuntimeConfig {
   const given = raw["runtimeConfig"];
   if (given !== undefined && given !== null && !isObject(given))
     faults.push({ path: "runtimeConfig", problem: "is no object" });
   const config = isObject(given) ? given : {};
   const at = "runtimeConfig.";
-  const ips = strings(config, "ips", faults, at);
-  faults.push(...faultsOfIps(ips, "runtimeConfig.ips"));
+  const ips = readIps(config["ips"], "runtimeConfig.ips", faults);
   const mac = string(config, "mac", faults, at);
   if (mac !== "") faults.push(...faultsOfMac(mac, "runtimeConfig.mac"));
+  const { ips: _ips, mac: _mac, deviceID: _id, infinibandGUID: _guid, ...others } = config;
   return {
     ips,
     mac,
     deviceID: string(config, "deviceID", faults, at),
     infinibandGUID: string(config, "infinibandGUID", faults, at),
+    others,
   };
-}
-
-/** Returns a fault for each text that is neither an address nor an address with its prefix length. */
-export function faultsOfIps(ips: readonly string[], path: string): Fault[] {
-  return ips
-    .filter((ip) => !parseAddress(ip) && !parseAddressWithLength(ip))
-    .map((ip) => ({ path, problem: `holds ${JSON.stringify(ip)}: that is no address` }));
 }
 
 /** Returns a fault when a text is no Ethernet address. */
@@ -173,10 +168,10 @@ function string(raw: JsonObject, key: string, faults: Fault[], under = ""): stri
   return "";
 }
 
-function strings(raw: JsonObject, key: string, faults: Fault[], under = ""): string[] {
+function strings(raw: JsonObject, key: string, faults: Fault[]): string[] {
   const value = raw[key];
   if (value === undefined || value === null) return [];
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
-  faults.push({ path: `${under}${key}`, problem: "is no list of strings" });
+  faults.push({ path: key, problem: "is no list of strings" });
   return [];
 }

@@ -51,6 +51,8 @@ export interface CniPodArgs {
   readonly masters?: readonly string[];
   readonly target?: string;
   readonly class?: string;
+  /** Static addresses in NIC order, for who has no other way to say them. */
+  readonly ips?: readonly string[];
 }
 
 export interface RuntimeConfig {
@@ -58,6 +60,8 @@ export interface RuntimeConfig {
   readonly mac: string;
   readonly deviceID: string;
   readonly infinibandGUID: string;
+  /** What other capabilities brought (`bandwidth`, `portMappings`, …), for plugins that know them. */
+  readonly others: JsonObject;
 }
 
 /** An attachment definition's configuration, whole. */
@@ -66,7 +70,13 @@ export interface CniNetwork extends CniHeader {
     readonly type: string;
     readonly cniVersion: string;
     readonly args: JsonObject;
+    /** `delegate: true` of ipvlan and macvlan: the standard plugin of that name makes the links, not we. */
+    readonly delegate: boolean;
+    /** DNS of the attachment, {} when none is said. */
+    readonly dns: JsonObject;
   };
+  /** Capabilities that the definition turns on. */
+  readonly capabilities: JsonObject;
   /** The IPAM object as it came; `type` is a string. */
   readonly ipam: JsonObject & { readonly type: string };
   readonly routes: readonly CniRoute[];

@@ -27,7 +27,7 @@ const pluginArgs = z
   })
   .meta({
     description:
-      'Arguments of the plugin type, all texts (numbers too: mtu: "9000"). ipvlan, macvlan: master, mode, mtu. sriov: resourceName, priority, mtu, numVfs, isRdma, needVhostNet, vlan, vlanQoS, spoofchk, trust, minTxRate, maxTxRate. Any other type: passed to it as they are.',
+      'Arguments of the plugin type, all texts (numbers too: mtu: "9000"). ipvlan, macvlan: master, mode, mtu, delegate (true: the CNI plugin of that name makes the links). sriov: resourceName, priority, mtu, numVfs, isRdma, needVhostNet, vlan, vlanQoS, spoofchk, trust, minTxRate, maxTxRate. Any other type: passed to it as they are.',
     maxProperties: 64,
     ...cel({
       rule: "!('mtu' in self) || self['mtu'].matches('^[0-9]*$')",
@@ -62,7 +62,7 @@ export const plugin = z
         search: z.array(z.string()).optional(),
         options: z.array(z.string()).optional(),
       })
-      .meta({ description: "Accepted for compatibility; never used." })
+      .meta({ description: "DNS of the attachment, as a CNI plugin's dns; wins over ipam's." })
       .optional(),
     args: pluginArgs.optional(),
   })

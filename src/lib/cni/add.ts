@@ -5,7 +5,14 @@ import { codeOf, Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { AttachReply } from "../node/contract.ts";
 import { UndoStack } from "../undo.ts";
-import { attachmentKey, attachRequest, type LinkPlan, planLink, wantedIps } from "./attach-plan.ts";
+import {
+  attachmentKey,
+  attachRequest,
+  type LinkPlan,
+  makesLinks,
+  planLink,
+  wantedIps,
+} from "./attach-plan.ts";
 import { addDelegated } from "./delegated.ts";
 import type { CniDeps } from "./deps.ts";
 import type { Invocation } from "./invocation.ts";
@@ -31,7 +38,7 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
     const ips = network.pooled ? [] : wantedIps(call, network);
     const attachment = { call, network, pod, reply, ips, undo };
     const result =
-      plan && pod.kernel
+      plan && makesLinks(network, plan, pod.kernel !== undefined)
         ? await addNative({ ...attachment, plan }, deps)
         : await addDelegated({ ...attachment, plan }, deps);
     if (!chained) nameFirst(pod, call.ifname, deps);

@@ -42,6 +42,15 @@ export function planLink(network: CniNetwork): LinkPlan | undefined {
     : { kind: type, mode: pick(mode, macvlanModes), mtu };
 }
 
+/** Tells whether we make the links of a plan: `able` = rtnetlink is possible, and the definition does not want the plugin of that name. */
+export function makesLinks(
+  network: CniNetwork,
+  plan: LinkPlan | undefined,
+  able: boolean,
+): boolean {
+  return plan !== undefined && able && !network.plugin.delegate;
+}
+
 /** Joins a plan with the master's index. */
 export function newLink(plan: LinkPlan, parent: number): NewLink {
   return plan.kind === "ipvlan"
@@ -91,9 +100,10 @@ export function attachRequest(
   };
 }
 
-/** Returns the static addresses that the pod asked for, in NIC order. */
+/** Returns the static addresses that the pod asked for, in NIC order: by capability, else by CNI_ARGS, else by `cni-args`. */
 export function wantedIps(call: Invocation, network: CniNetwork): readonly string[] {
-  return network.runtimeConfig.ips.length > 0 ? network.runtimeConfig.ips : call.ips;
+  const ways = [network.runtimeConfig.ips, call.ips, network.podArgs.ips ?? []];
+  return ways.find((ips) => ips.length > 0) ?? [];
 }
 
 /** Returns the Ethernet address that the pod asked for; "" when none. */

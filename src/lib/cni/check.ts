@@ -6,7 +6,7 @@ import { formatPrefix, parsePrefix } from "../ip.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import type { Link } from "../netlink/types.ts";
 import type { CheckReply } from "../node/contract.ts";
-import { attachmentKey, planLink, wantedIps } from "./attach-plan.ts";
+import { attachmentKey, makesLinks, planLink, wantedIps } from "./attach-plan.ts";
 import type { CniDeps } from "./deps.ts";
 import { existingCalls, type Wanted } from "./foreign.ts";
 import type { Invocation } from "./invocation.ts";
@@ -29,7 +29,7 @@ export async function check(call: Invocation, header: CniHeader, deps: CniDeps):
       network,
       plan,
       ips,
-      native: plan !== undefined && pod.kernel !== undefined,
+      native: makesLinks(network, plan, pod.kernel !== undefined),
     };
     const record = await deps.node.check(attachmentKey(call, network.name));
     const calls = await existingCalls(wanted, header, deps);

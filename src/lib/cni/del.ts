@@ -3,7 +3,7 @@ import { parseNetwork } from "../api/cni-network.ts";
 import { codeOf, explain } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { Kernel } from "../linux/kernel.ts";
-import { attachmentKey, planLink, wantedIps } from "./attach-plan.ts";
+import { attachmentKey, makesLinks, planLink, wantedIps } from "./attach-plan.ts";
 import type { CniDeps } from "./deps.ts";
 import { existingCalls, type Wanted } from "./foreign.ts";
 import type { Invocation } from "./invocation.ts";
@@ -46,7 +46,7 @@ function wantedOf(call: Invocation, header: CniHeader, deps: CniDeps): Wanted | 
     const network = parseNetwork(header);
     const plan = planLink(network);
     const ips = network.pooled ? [] : wantedIps(call, network);
-    return { call, network, plan, ips, native: plan !== undefined && deps.canFfi() };
+    return { call, network, plan, ips, native: makesLinks(network, plan, deps.canFfi()) };
   } catch (error) {
     deps.log.warn("the configuration is not valid, going on without it", { why: explain(error) });
     return undefined;

@@ -1,19 +1,23 @@
+import type { CniRoute } from "../api/cni.ts";
 import { type CniResult, emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { Attachment } from "./attachment.ts";
 import type { CniDeps } from "./deps.ts";
-import { foreignCall, nicIpam } from "./foreign.ts";
+import { foreignCall, hostAddressesOf, nicIpam, ownRoutes } from "./foreign.ts";
 import { addRoutes } from "./links.ts";
+import { dnsOf } from "./nic-ipam.ts";
 import { callAll, callPlugin } from "./plugins.ts";
 import { planPodRoutes } from "./pod-routes.ts";
 
 /** Has every NIC made by the standard plugin of its type, all at once; the answer lists them in order. */
 export async function addDelegated(attachment: Attachment, deps: CniDeps): Promise<CniResult> {
   const at = { ...attachment, native: false };
-  const calls = at.reply.interfaces.map((nic, index) =>
-    foreignCall(at, { nic, index, ipam: nicIpam(at, nic, index, deps) }),
-  );
+  const calls = at.reply.interfaces.map((nic, index) => {
+    const hostAddresses = hostAddressesOf(at, nic, deps);
+    const ipam = nicIpam(at, { nic, index, hostAddresses });
+    return foreignCall(at, { nic, index, ipam, hostAddresses });
+  });
   const answers = await callAll(
     calls.map(async (call, i) => {
       at.undo.push(`delete ${call.ifname}`, async () => {
@@ -48,22 +52,29 @@ export function mergeAnswers(
       out.ips.push(place === undefined ? ip : { ...ip, interface: place });
     }
   }
-  const dns = answers.find((answer) => Object.keys(answer.dns).length > 0)?.dns ?? {};
+  const own = at.network.routes;
+  const theirs = answers.flatMap(({ routes }) => routes);
   return {
     ...out,
-    routes: [...at.network.routes, ...answers.flatMap(({ routes }) => routes)],
-    dns: Object.keys(at.network.dns).length > 0 ? at.network.dns : dns,
+    routes: [...own, ...theirs.filter((each) => !own.some((route) => sameRoute(route, each)))],
+    dns: dnsOf(at.network, answers),
   };
 }
 
-/** The definition's own routes go over several NICs, which no single-NIC plugin can do. */
+function sameRoute(a: CniRoute, b: CniRoute): boolean {
+  return a.dst === b.dst && a.gw === b.gw;
+}
+
+/** Those of the definition's own routes that go over several NICs, which no single-NIC plugin can do. */
 function addOwnRoutes(at: Attachment, answers: readonly CniResult[], deps: CniDeps): void {
-  const { routes: wanted, subnet, masterNets, plugin } = at.network;
+  const { routes, subnet, masterNets, plugin } = at.network;
+  const done = at.reply.interfaces.flatMap((nic) => ownRoutes(at.network, nic));
+  const wanted = routes.filter((route) => !done.includes(route));
   if (wanted.length === 0) return;
   const { kernel } = at.pod;
   if (!kernel) {
     throw new Failure(
-      "Cannot add ipam.routes in the pod: that needs rtnetlink, and FFI is not possible here",
+      `Cannot add the route ${wanted[0]?.dst} in the pod: several gateways, or none, need rtnetlink, and FFI is not possible here`,
     );
   }
   const nics = at.reply.interfaces.map(({ name }, i) => ({
@@ -71,7 +82,7 @@ function addOwnRoutes(at: Attachment, answers: readonly CniResult[], deps: CniDe
     addresses: answers[i]?.ips.map(({ address }) => address) ?? [],
   }));
   const l3 = plugin.args["mode"] === "l3" || plugin.args["mode"] === "l3s";
-  const { routes, skipped } = planPodRoutes(wanted, nics, { subnet, masterNets, l3 });
-  for (const hop of skipped) deps.log.warn("route left out", { hop });
-  addRoutes(kernel, routes, deps);
+  const planned = planPodRoutes(wanted, nics, { subnet, masterNets, l3 });
+  for (const hop of planned.skipped) deps.log.warn("route left out", { hop });
+  addRoutes(kernel, planned.routes, deps);
 }

@@ -1,12 +1,22 @@
-import { type CniHeader, type CniNetwork, isObject, type JsonObject } from "../api/cni.ts";
+import {
+  type CniHeader,
+  type CniNetwork,
+  type CniRoute,
+  isObject,
+  type JsonObject,
+} from "../api/cni.ts";
 import { explain } from "../errors.ts";
 import { attachmentKey, wantedMac } from "./attach-plan.ts";
 import type { Attachment } from "./attachment.ts";
 import type { CniDeps } from "./deps.ts";
 import { isOurName } from "./links.ts";
-import { type ChosenNic, ipamOf, ipsOfNic, nicConfig } from "./nic-config.ts";
+import { type ChosenNic, nicConfig } from "./nic-config.ts";
+import { ipamOf, ipsOfNic, routesOfNic } from "./nic-ipam.ts";
 import type { PluginCall } from "./plugins.ts";
 import { readablePrevious } from "./previous.ts";
+
+/** RT_SCOPE_UNIVERSE: link-local addresses stay with the host. */
+const globalScope = 0;
 
 /** An attachment as far as its configuration says it; `native` = we make the links. */
 export type Wanted = Pick<Attachment, "call" | "network" | "plan" | "ips"> & {
@@ -30,23 +40,37 @@ export function ipamTypeOf(ipam: CniNetwork["ipam"]): string {
 /** Builds the ADD that another plugin gets for one NIC: its IPAM when the link is ours, else the plugin of its type. */
 export function foreignCall(
   at: Wanted,
-  { nic, index, ipam }: { nic: ChosenNic; index: number; ipam: JsonObject },
+  of: { nic: ChosenNic; index: number; ipam: JsonObject; hostAddresses: readonly string[] },
 ): PluginCall {
-  const mac = index === 0 ? wantedMac(at.call, at.network) : "";
-  return {
-    command: "ADD",
-    type: at.native ? String(ipam["type"]) : at.network.plugin.type,
-    ifname: nic.name,
-    config: nicConfig(at.network, nic, { ipam, plan: at.plan, mac }),
-    ips: ipam["type"] === "static" ? [] : ipsOfNic(at.ips, index),
-  };
+  const { nic, index, ipam, hostAddresses } = of;
+  const ips = ipam["type"] === "static" ? [] : ipsOfNic(at.ips, index);
+  const first = index === 0;
+  const config = nicConfig(at.network, nic, {
+    ipam,
+    plan: at.plan,
+    mac: first ? wantedMac(at.call, at.network) : "",
+    guid: first ? at.network.runtimeConfig.infinibandGUID : "",
+    ips,
+    hostAddresses,
+  });
+  const type = at.native ? String(ipam["type"]) : at.network.plugin.type;
+  return { command: "ADD", type, ifname: nic.name, config, ips };
 }
 
 /** Returns one NIC's IPAM object, host addresses filled in where the definition wants those. */
-export function nicIpam(at: Wanted, nic: ChosenNic, index: number, deps: CniDeps): JsonObject {
-  const hostAddresses =
-    at.network.ipam.type === "host-device-ipam" ? addressesOfMaster(nic.master, deps) : [];
-  return ipamOf(at.network, nic, { index, ips: at.ips, hostAddresses });
+export function nicIpam(
+  at: Wanted,
+  of: { nic: ChosenNic; index: number; hostAddresses: readonly string[] },
+): JsonObject {
+  const { nic, index, hostAddresses } = of;
+  const ipam = ipamOf(at.network, nic, { index, ips: at.ips, hostAddresses });
+  const routes = at.native ? [] : ownRoutes(at.network, nic);
+  return routes.length > 0 ? { ...ipam, routes } : ipam;
+}
+
+/** The definition's routes that the plugin of one NIC can set by itself. */
+export function ownRoutes(network: CniNetwork, nic: ChosenNic): readonly CniRoute[] {
+  return network.pooled ? routesOfNic(network.routes, nic.addresses) : [];
 }
 
 /**
@@ -62,10 +86,9 @@ export async function existingCalls(
   const nics = await existingNics(at, header, deps);
   return nics.flatMap((nic, index) => {
     try {
-      const ipam = at.network.pooled
-        ? { type: "static", addresses: nic.addresses.map((address) => ({ address })) }
-        : ipamOf(at.network, nic, { index, ips: at.ips });
-      return [foreignCall(at, { nic, index, ipam })];
+      const hostAddresses = hostAddressesOf(at, nic, deps);
+      const ipam = ipamOf(at.network, nic, { index, ips: at.ips, hostAddresses });
+      return [foreignCall(at, { nic, index, ipam, hostAddresses })];
     } catch (error) {
       deps.log.warn("no plugin to ask about a NIC", { nic: nic.name, why: explain(error) });
       return [];
@@ -97,10 +120,21 @@ async function existingNics(
   return Array.from({ length: most }, (_, i) => nic(`${call.ifname}-${i}`, i));
 }
 
-/** host-device-ipam moves the NIC's own host address into the pod; read before the plugin takes the NIC away. */
-function addressesOfMaster(master: string, deps: CniDeps): string[] {
+/**
+ * Reads the master's own addresses where they are wanted: host-device-ipam moves them into the pod (read before the plugin
+ * takes the NIC away), aws-ipvlan finds the network card by them.
+ */
+export function hostAddressesOf(
+  { network }: Wanted,
+  { master }: ChosenNic,
+  deps: CniDeps,
+): readonly string[] {
+  if (network.ipam.type !== "host-device-ipam" && network.plugin.type !== "aws-ipvlan") return [];
+  if (!deps.canFfi()) return [];
   using host = deps.openKernel();
   const link = host.link(master);
-  const all = link ? host.addresses(4) : [];
-  return all.filter(({ index }) => index === link?.index).map(({ address }) => address);
+  const all = link ? host.addresses() : [];
+  return all
+    .filter(({ index, scope }) => index === link?.index && scope === globalScope)
+    .map(({ address }) => address);
 }

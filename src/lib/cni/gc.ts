@@ -2,7 +2,7 @@ import { type CniHeader, isObject, parseVersion, refuse, versionAtLeast } from "
 import { parseNetwork } from "../api/cni-network.ts";
 import { explain, Failure, type Fault } from "../errors.ts";
 import type { AttachmentKey } from "../node/contract.ts";
-import { planLink } from "./attach-plan.ts";
+import { makesLinks, planLink } from "./attach-plan.ts";
 import type { CniDeps } from "./deps.ts";
 import { existingCalls, type Wanted } from "./foreign.ts";
 import type { Invocation } from "./invocation.ts";
@@ -69,7 +69,7 @@ function wantedOf(call: Invocation, header: CniHeader, deps: CniDeps): Wanted | 
   try {
     const network = parseNetwork(header);
     const plan = planLink(network);
-    return { call, network, plan, ips: [], native: plan !== undefined && deps.canFfi() };
+    return { call, network, plan, ips: [], native: makesLinks(network, plan, deps.canFfi()) };
   } catch (error) {
     deps.log.warn("the configuration is not valid, no plugin is told", { why: explain(error) });
     return undefined;

@@ -1,5 +1,6 @@
 import { type CniVersion, cniCode } from "../api/cni.ts";
-import { faultsOfIps, faultsOfMac } from "../api/cni-network.ts";
+import { faultsOfMac } from "../api/cni-network.ts";
+import { faultsOfIps } from "../api/pod-args.ts";
 import { Failure, type Fault } from "../errors.ts";
 import type { PodRef } from "../node/contract.ts";
 import type { Environment } from "../settings.ts";

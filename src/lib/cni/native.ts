@@ -6,9 +6,9 @@ import type { Link, Route } from "../netlink/types.ts";
 import { type LinkPlan, wantedMac } from "./attach-plan.ts";
 import type { Attachment } from "./attachment.ts";
 import type { CniDeps } from "./deps.ts";
-import { foreignCall, nicIpam } from "./foreign.ts";
+import { foreignCall, hostAddressesOf, nicIpam } from "./foreign.ts";
 import { addRoutes, configureLink, createLink, refuseOtherMode } from "./links.ts";
-import { staticAnswer } from "./nic-config.ts";
+import { dnsOf, staticAnswer } from "./nic-ipam.ts";
 import { callAll, callPlugin } from "./plugins.ts";
 import { planForeignRoutes, planPodRoutes } from "./pod-routes.ts";
 
@@ -30,6 +30,8 @@ export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<Cn
       at.plan,
     );
     const mac = wantedMac(at.call, at.network);
+    if (mac !== "" && at.plan.kind === "ipvlan")
+      deps.log.warn("mac left out: an ipvlan has its master's", { mac });
     const links: Link[] = [];
     for (const [i, { name, master }] of nics.entries()) {
       // One address asked for cannot serve two NICs of one pod.
@@ -58,10 +60,11 @@ async function addressesOf(at: NativeAttachment, deps: CniDeps): Promise<CniResu
   }
   const wanted = { ...at, native: true };
   const calls = at.reply.interfaces.map(async (nic, index) => {
-    const ipam = nicIpam(wanted, nic, index, deps);
+    const hostAddresses = hostAddressesOf(wanted, nic, deps);
+    const ipam = nicIpam(wanted, { nic, index, hostAddresses });
     const known = ipam["type"] === "" ? emptyResult : staticAnswer(ipam);
     if (known) return known;
-    const plugin = foreignCall(wanted, { nic, index, ipam });
+    const plugin = foreignCall(wanted, { nic, index, ipam, hostAddresses });
     at.undo.push(`give ${nic.name}'s addresses back to ${plugin.type}`, async () => {
       await callPlugin({ ...plugin, command: "DEL" }, at.call, deps);
     });
@@ -93,7 +96,6 @@ function resultOf(
   at: NativeAttachment,
   made: { links: readonly Link[]; answers: readonly CniResult[] },
 ): CniResult {
-  const dns = made.answers.find((answer) => Object.keys(answer.dns).length > 0)?.dns ?? {};
   return {
     interfaces: made.links.map(({ name, mac, mtu }) => ({
       name,
@@ -103,6 +105,6 @@ function resultOf(
     })),
     ips: made.answers.flatMap(({ ips }, i) => ips.map((ip) => ({ ...ip, interface: i }))),
     routes: [...at.network.routes, ...made.answers.flatMap(({ routes }) => routes)],
-    dns: Object.keys(at.network.dns).length > 0 ? at.network.dns : dns,
+    dns: dnsOf(at.network, made.answers),
   };
 }

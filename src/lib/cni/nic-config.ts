@@ -1,8 +1,4 @@
-import { type CniNetwork, isObject, type JsonObject, refuse } from "../api/cni.ts";
-import { parseRoutes } from "../api/cni-network.ts";
-import { type CniResult, familyOf } from "../api/cni-result.ts";
-import type { Fault } from "../errors.ts";
-import { parseAddress, parseAddressWithLength } from "../ip.ts";
+import type { CniNetwork, JsonObject } from "../api/cni.ts";
 import type { LinkPlan } from "./attach-plan.ts";
 
 /** One NIC of an attachment, as nicd chose it. */
@@ -15,81 +11,48 @@ export interface ChosenNic {
   readonly addresses: readonly string[];
 }
 
-/** Deals static addresses out to NICs in order, each family by itself. */
-export function ipsOfNic(ips: readonly string[], index: number): readonly string[] {
-  return ([4, 6] as const).flatMap((family) => {
-    const ip = ips.filter((each) => familyOf(each) === family)[index];
-    return ip === undefined ? [] : [ip];
-  });
+/** What a NIC's plugin is told beside the definition. */
+export interface NicConfigOptions {
+  readonly ipam: JsonObject;
+  readonly plan: LinkPlan | undefined;
+  /** Ethernet address and InfiniBand GUID that the pod asked for; one of each cannot serve two NICs, so the first has it. */
+  readonly mac?: string;
+  readonly guid?: string;
+  /** Static addresses of this NIC, for an IPAM plugin that takes them from runtimeConfig. */
+  readonly ips?: readonly string[];
+  /** The master's own addresses; aws-ipvlan finds the network card by the first IPv4 one. */
+  readonly hostAddresses?: readonly string[];
 }
 
 /**
- * Returns the IPAM object for one NIC's plugin. `static` carries what nicd or the pod's annotation gave; `multi-config`
- * has one object per master; anything else is handed on as it is. `hostAddresses` = the master's own, for
- * `host-device-ipam`.
+ * Builds the configuration that a single-NIC plugin gets for one NIC, key by key as v1.3.x wrote it; dns, capabilities and
+ * runtimeConfig only where the definition or the pod says something.
  */
-export function ipamOf(
-  network: CniNetwork,
-  nic: ChosenNic,
-  options: { index: number; ips: readonly string[]; hostAddresses?: readonly string[] },
-): JsonObject {
-  if (network.pooled) return staticIpam(nic.addresses);
-  const { ipam } = network;
-  if (ipam.type === "host-device-ipam") {
-    const [first] = (options.hostAddresses ?? []).filter((each) => familyOf(each) === 4);
-    return staticIpam(first === undefined ? [] : [first]);
-  }
-  const own = ipam.type === "multi-config" ? multiConfig(ipam, nic.master) : ipam;
-  const ips = ipsOfNic(options.ips, options.index);
-  return own["type"] === "static" && ips.length > 0
-    ? { ...own, ...staticIpam(ips.map(withLength)) }
-    : own;
-}
-
-/** Returns what the reference plugin `static` would answer to an IPAM object; undefined for other types. */
-export function staticAnswer(ipam: JsonObject): CniResult | undefined {
-  if (ipam["type"] !== "static") return undefined;
-  const faults: Fault[] = [];
-  const list = Array.isArray(ipam["addresses"]) ? ipam["addresses"] : [];
-  const ips = list.filter(isObject).flatMap(({ address, gateway }, i) => {
-    if (typeof address !== "string" || !parseAddressWithLength(address)) {
-      const problem = `is ${JSON.stringify(address)}: an address with prefix length is wanted`;
-      faults.push({ path: `ipam.addresses[${i}].address`, problem });
-      return [];
-    }
-    const gw = typeof gateway === "string" && parseAddress(gateway) ? { gateway } : {};
-    return [{ address, ...gw }];
-  });
-  const routes = parseRoutes(ipam["routes"], "ipam.routes", faults);
-  refuse(faults);
-  return { interfaces: [], ips, routes, dns: isObject(ipam["dns"]) ? ipam["dns"] : {} };
-}
-
-/** Builds the configuration that a single-NIC plugin gets for one NIC, as v1.3.x wrote it. */
 export function nicConfig(
   network: CniNetwork,
   nic: ChosenNic,
-  options: { ipam: JsonObject; plan: LinkPlan | undefined; mac: string },
+  options: NicConfigOptions,
 ): JsonObject {
-  const { type, cniVersion, args } = network.plugin;
+  const { type, cniVersion, args, dns } = network.plugin;
+  const { ipam, plan, mac = "" } = options;
+  const capabilities =
+    Object.keys(network.capabilities).length > 0 ? { capabilities: network.capabilities } : {};
   const common = {
     cniVersion: cniVersion || network.cniVersion,
-    name: nic.name,
+    name: storeName(network, nic, ipam),
     type,
-    ipam: options.ipam,
-    dns: {},
+    ...capabilities,
+    ipam,
+    dns,
   };
-  if (options.plan) {
-    const { mode, mtu } = options.plan;
-    const mac = options.mac === "" || type === "ipvlan" ? {} : { mac: options.mac };
-    return { ...common, ...args, master: nic.master, mode, mtu, ...mac };
+  const runtime = runtimeOfNic(network, options);
+  const withRuntime = Object.keys(runtime).length > 0 ? { runtimeConfig: runtime } : {};
+  if (plan) {
+    const asked = mac === "" || type === "ipvlan" ? {} : { mac };
+    const { mode, mtu } = plan;
+    return { ...common, ...args, master: nic.master, mode, mtu, ...asked, ...withRuntime };
   }
-  const guid = network.runtimeConfig.infinibandGUID;
-  const device = {
-    deviceID: nic.pciAddress,
-    ...(options.mac === "" ? {} : { mac: options.mac }),
-    ...(guid === "" ? {} : { infinibandGUID: guid }),
-  };
+  const device = { ...runtime, deviceID: nic.pciAddress };
   if (type === "sriov") {
     const known = {
       DPDKMode: false,
@@ -99,40 +62,48 @@ export function nicConfig(
       HostIFNames: "",
       ContIFNames: "",
     };
-    const runtime = options.mac === "" && guid === "" ? {} : { runtimeConfig: device };
-    return { ...common, ...known, ...args, deviceID: nic.pciAddress, ...runtime };
+    const asked = Object.keys(runtime).length > 0 ? { runtimeConfig: device } : {};
+    const switches = { ...onOff(args, "spoofchk"), ...onOff(args, "trust") };
+    return { ...common, ...known, ...args, ...switches, deviceID: nic.pciAddress, ...asked };
   }
   if (type === "host-device") {
     const known = { device: "", hwaddr: "", DPDKMode: false, kernelpath: "", pciBusID: "" };
     const byName = nic.pciAddress === "" ? { device: nic.master } : {};
     return { ...common, ...known, ...args, ...byName, runtimeConfig: device };
   }
-  const mtu = args["mtu"] === undefined && type === "aws-ipvlan" ? { mtu: 0 } : {};
-  return { ...common, ...args, ...mtu, master: nic.master };
-}
-
-function staticIpam(addresses: readonly string[]): JsonObject {
-  return { type: "static", addresses: addresses.map((address) => ({ address })) };
-}
-
-/** An address without prefix length is a host address, as the reference plugin `static` takes it. */
-function withLength(ip: string): string {
-  if (ip.includes("/")) return ip;
-  return `${ip}/${familyOf(ip) === 4 ? 32 : 128}`;
-}
-
-function multiConfig(ipam: CniNetwork["ipam"], master: string): JsonObject {
-  const type = ipam["ipam_type"];
-  const args = isObject(ipam["args"]) ? ipam["args"] : {};
-  const own = args[master];
-  const faults: Fault[] = [];
-  if (typeof type !== "string" || type === "" || type.includes("/"))
-    faults.push({ path: "ipam.ipam_type", problem: `is ${JSON.stringify(type)}: a plugin's name` });
-  if (!isObject(own)) {
-    const masters = Object.keys(args).join(", ") || "none";
-    faults.push({ path: `ipam.args.${master}`, problem: `is missing; there are: ${masters}` });
+  if (type === "aws-ipvlan") {
+    const own = { primaryIP: ipv4Of(options.hostAddresses ?? []), podIP: ipv4Of(nic.addresses) };
+    return { ...common, mode: "l2", mtu: 0, ...args, ...own, master: nic.master, ...withRuntime };
   }
-  refuse(faults);
-  const network = type === "whereabouts" ? { network_name: master } : {};
-  return { ...network, ...(isObject(own) ? own : {}), type };
+  return { ...common, ...args, master: nic.master, ...withRuntime };
+}
+
+/**
+ * Names what plugins keep state under. host-local keeps one store per name and looks for addresses in use only there, so
+ * all NICs of a network must share one; everybody else gets a name per NIC, as with v1.3.x.
+ */
+function storeName(network: CniNetwork, nic: ChosenNic, ipam: JsonObject): string {
+  return ipam["type"] === "host-local" ? network.name : nic.name;
+}
+
+/** sriov-cni wants these as texts; v1.3.x wrote them into definitions as booleans. */
+function onOff(args: JsonObject, key: "spoofchk" | "trust"): JsonObject {
+  const value = args[key];
+  return typeof value === "boolean" ? { [key]: value ? "on" : "off" } : {};
+}
+
+/** One NIC's share of runtimeConfig: its own addresses, and what is not about one NIC as it came. */
+function runtimeOfNic(network: CniNetwork, options: NicConfigOptions): JsonObject {
+  const { mac = "", guid = "", ips = [] } = options;
+  return {
+    ...network.runtimeConfig.others,
+    ...(ips.length === 0 ? {} : { ips }),
+    ...(mac === "" ? {} : { mac }),
+    ...(guid === "" ? {} : { infinibandGUID: guid }),
+  };
+}
+
+/** The first IPv4 address, without prefix length; "" when there is none. */
+function ipv4Of(addresses: readonly string[]): string {
+  return addresses.find((text) => !text.includes(":"))?.replace(/\/.*/, "") ?? "";
 }

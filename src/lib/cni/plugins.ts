@@ -98,6 +98,7 @@ function refusal(doing: string, ran: { exitCode: number; stdout: string }): Fail
 /** The pod's IP= and MAC= are for all NICs together; a single-NIC plugin would give every NIC all of them. */
 function argsOfNic(args: string, ips: readonly string[]): string {
   const pairs = args.split(";").filter((pair) => pair !== "" && !/^(IP|MAC)=/.test(pair));
-  if (ips.length > 0) pairs.push(`IP=${ips.join(",")}`);
+  // Plugins that know several take them from runtimeConfig; host-local cannot read a list here.
+  if (ips.length === 1) pairs.push(`IP=${ips[0]}`);
   return pairs.join(";");
 }

@@ -3,7 +3,7 @@ import { parseNetwork } from "../api/cni-network.ts";
 import { Failure } from "../errors.ts";
 import { NodeRefusal } from "../node/client.ts";
 import type { NetworkRef, StatusReply } from "../node/contract.ts";
-import { networkRef, planLink } from "./attach-plan.ts";
+import { makesLinks, networkRef, planLink } from "./attach-plan.ts";
 import type { CniDeps } from "./deps.ts";
 import { ipamTypeOf, isShared } from "./foreign.ts";
 import type { Invocation } from "./invocation.ts";
@@ -14,7 +14,7 @@ export async function status(call: Invocation, header: CniHeader, deps: CniDeps)
   const network = parseNetwork(header);
   const plan = planLink(network);
   await askNode({ network: network.name, ref: networkRef(network, plan) }, deps);
-  const native = plan !== undefined && deps.canFfi();
+  const native = makesLinks(network, plan, deps.canFfi());
   if (!isShared({ call, network, plan, ips: [], native })) return;
   const { ipam } = network;
   const type = native ? ipamTypeOf(ipam) : network.plugin.type;

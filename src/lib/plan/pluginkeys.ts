@@ -14,10 +14,13 @@ const linkRules: readonly ArgRule[] = [
   { arg: "mtu", key: "mtu", as: "number" },
 ];
 
+/** Ours: the standard plugin of that name makes the links, not we. */
+const delegateRule: ArgRule = { arg: "delegate", key: "delegate", as: "boolean" };
+
 /** Args that each type takes; one that a type does not know is left out. Types that are not here get every arg as it is. */
 const rules: Readonly<Record<string, readonly ArgRule[]>> = {
-  ipvlan: linkRules,
-  macvlan: linkRules,
+  ipvlan: [...linkRules, delegateRule],
+  macvlan: [...linkRules, delegateRule],
   "aws-ipvlan": [
     { arg: "primaryIP", key: "primaryIP", as: "object" },
     { arg: "podIP", key: "podIP", as: "text" },
@@ -49,6 +52,7 @@ export function pluginKeys(plugin: PluginSpec): {
   const keys: Record<string, unknown> = {
     cniVersion: plugin.cniVersion ?? "",
     type: plugin.type === "mellanox" ? "host-device" : plugin.type,
+    ...(Object.keys(plugin.dns ?? {}).length > 0 && { dns: plugin.dns }),
   };
   const known = rules[plugin.type];
   for (const rule of known ?? []) {

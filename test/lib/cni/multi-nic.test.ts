@@ -291,7 +291,7 @@ describe("multiNic with an IPAM that is not ours", () => {
     dns: {},
   });
 
-  test("asks it once per NIC, each with its own name, and applies the answer", async () => {
+  test("asks it once per NIC, each under its own interface name, and applies the answer", async () => {
     const world = fakeWorld({ interfaces, plugin: answer });
     const result = await multiNic(world.deps).ADD(fakeCall("ADD"), config(hostLocal));
     expect(world.plugins.map(({ command, type, ifname }) => [command, type, ifname])).toEqual([
@@ -300,7 +300,7 @@ describe("multiNic with an IPAM that is not ours", () => {
     ]);
     expect(world.plugins[0]?.config).toMatchObject({
       cniVersion: "0.3.0",
-      name: "net1-0",
+      name: "net",
       master: "eth1",
     });
     expect(result.ips.map(({ address, interface: index }) => [address, index])).toEqual([

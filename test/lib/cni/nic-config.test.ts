@@ -2,14 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { isObject, parseHeader } from "../../../src/lib/api/cni.ts";
 import { parseNetwork } from "../../../src/lib/api/cni-network.ts";
 import { planLink } from "../../../src/lib/cni/attach-plan.ts";
-import {
-  type ChosenNic,
-  ipamOf,
-  ipsOfNic,
-  nicConfig,
-  staticAnswer,
-} from "../../../src/lib/cni/nic-config.ts";
-import { explain } from "../../../src/lib/errors.ts";
+import { type ChosenNic, nicConfig } from "../../../src/lib/cni/nic-config.ts";
+import { ipamOf } from "../../../src/lib/cni/nic-ipam.ts";
 import { type SampleName, sampleJson } from "../../support/samples.ts";
 
 function chosen(index: number, more: Partial<ChosenNic>): ChosenNic {
@@ -30,7 +24,8 @@ async function configs(
       ips: options.ips ?? [],
       hostAddresses: host === undefined ? [] : [host],
     });
-    return nicConfig(network, nic, { ipam, plan, mac: "" });
+    const hostAddresses = host === undefined ? [] : [host];
+    return nicConfig(network, nic, { ipam, plan, hostAddresses });
   });
 }
 
@@ -43,6 +38,11 @@ describe("nicConfig", () => {
     ["ipvlan-l3", [chosen(0, eth1), chosen(1, eth2)], {}],
     ["ipvlan-l2-multiconfig", [chosen(0, eth1), chosen(1, eth2)], {}],
     ["static-ips", [chosen(0, eth1), chosen(1, eth2)], { ips: static64 }],
+    [
+      "aws-ipvlan",
+      [chosen(0, { master: "ens6", addresses: ["10.0.1.4/24"] })],
+      { hostAddresses: ["10.0.1.10/24"] },
+    ],
     [
       "mellanox",
       [chosen(0, { pciAddress: "0000:18:00.0" }), chosen(1, { pciAddress: "0000:9a:00.0" })],
@@ -65,48 +65,80 @@ describe("nicConfig", () => {
     for (const [i, config] of got.entries()) {
       const v13 = Array.isArray(wanted) ? wanted[i] : undefined;
       expect(config).toMatchObject(isObject(v13) ? v13 : {});
-      expect(config).toMatchObject({ vlanQoS: 3, spoofchk: true, trust: true });
+      expect(config).toMatchObject({ vlanQoS: 3, spoofchk: "on", trust: "on" });
     }
   });
-});
 
-describe("ipamOf", () => {
-  test("names the masters there are when multi-config lacks one", async () => {
-    const error: unknown = await configs("ipvlan-l2-multiconfig", [
-      chosen(0, { master: "eth9" }),
-    ]).catch((caught) => caught);
-    expect(explain(error)).toContain("ipam.args.eth9 is missing; there are: eth1, eth2");
-  });
-});
-
-describe("ipsOfNic", () => {
-  test("deals addresses out in NIC order, each family by itself", () => {
-    const ips = ["10.0.0.1/24", "fd00::1/64", "10.0.0.2/24", "fd00::2/64"];
-    expect(ipsOfNic(ips, 0)).toEqual(["10.0.0.1/24", "fd00::1/64"]);
-    expect(ipsOfNic(ips, 1)).toEqual(["10.0.0.2/24", "fd00::2/64"]);
-    expect(ipsOfNic(ips, 2)).toEqual([]);
-  });
-});
-
-describe("staticAnswer", () => {
-  test("answers as the reference plugin static does, and only for that type", () => {
-    const ipam = {
-      type: "static",
-      addresses: [{ address: "10.0.0.1/24", gateway: "10.0.0.254" }],
-      routes: [{ dst: "0.0.0.0/0" }],
-      dns: { domain: "a" },
-    };
-    expect(staticAnswer(ipam)).toEqual({
-      interfaces: [],
-      ips: [{ address: "10.0.0.1/24", gateway: "10.0.0.254" }],
-      routes: [{ dst: "0.0.0.0/0" }],
-      dns: { domain: "a" },
-    });
-    expect(staticAnswer({ type: "host-local" })).toBeUndefined();
+  test("writes what v1.3.x wrote for sample multi-gateway, but for routes: each NIC has those of its own plane", async () => {
+    const got = await configs("multi-gateway", [chosen(0, eth1), chosen(1, eth2)]);
+    const wanted: unknown = await sampleJson("multi-gateway", "delegate.v13.json");
+    const v13 = Array.isArray(wanted) ? wanted : [];
+    for (const [i, config] of got.entries()) {
+      const { routes: _, ...ipam } = v13[i].ipam;
+      expect<unknown>(config).toEqual({ ...v13[i], ipam });
+    }
   });
 
-  test("refuses an address without prefix length", () => {
-    const ipam = { type: "static", addresses: [{ address: "10.0.0.1" }] };
-    expect(() => staticAnswer(ipam)).toThrow(/not valid/);
+  const base = { name: "net", type: "multi-nic", masterNets: [], subnet: "" };
+  const one = chosen(0, { master: "eth1", pciAddress: "0000:18:00.0", addresses: ["10.1.0.1/24"] });
+  const told: [string, Record<string, unknown>, Parameters<typeof nicConfig>[2], unknown][] = [
+    [
+      "args of any other type untouched",
+      { plugin: { type: "bridge", cniVersion: "", bridge: "br1", mtu: "1400", deep: { a: [1] } } },
+      { ipam: {}, plan: undefined },
+      { type: "bridge", bridge: "br1", mtu: "1400", deep: { a: [1] }, master: "eth1" },
+    ],
+    [
+      "dns and capabilities of the definition",
+      {
+        capabilities: { ips: true },
+        plugin: { type: "bridge", dns: { nameservers: ["10.0.0.53"] } },
+      },
+      { ipam: {}, plan: undefined },
+      { dns: { nameservers: ["10.0.0.53"] }, capabilities: { ips: true } },
+    ],
+    [
+      "runtimeConfig: its own addresses and mac, the rest as it came",
+      {
+        plugin: { type: "bridge" },
+        runtimeConfig: { bandwidth: { ingressRate: 1 }, mac: "02:00:00:00:00:07", ips: ["x"] },
+      },
+      { ipam: {}, plan: undefined, mac: "02:00:00:00:00:07", ips: ["10.1.0.5/24"] },
+      {
+        runtimeConfig: {
+          bandwidth: { ingressRate: 1 },
+          mac: "02:00:00:00:00:07",
+          ips: ["10.1.0.5/24"],
+        },
+      },
+    ],
+    [
+      "runtimeConfig beside the device of host-device",
+      { plugin: { type: "host-device" }, runtimeConfig: { bandwidth: {} } },
+      { ipam: {}, plan: undefined, guid: "00:11" },
+      { runtimeConfig: { bandwidth: {}, infinibandGUID: "00:11", deviceID: "0000:18:00.0" } },
+    ],
+    [
+      "mtu and mode of the plan, and mac for macvlan, where its plugin makes the link",
+      { plugin: { type: "macvlan", mode: "vepa", mtu: 1400, delegate: true } },
+      { ipam: {}, plan: { kind: "macvlan", mode: "vepa", mtu: 1400 }, mac: "02:00:00:00:00:07" },
+      { type: "macvlan", mode: "vepa", mtu: 1400, mac: "02:00:00:00:00:07", master: "eth1" },
+    ],
+    [
+      "the network's name where host-local keeps its addresses, for all NICs to share",
+      { plugin: { type: "bridge" } },
+      { ipam: { type: "host-local" }, plan: undefined },
+      { name: "net" },
+    ],
+  ];
+  test.each(told)("hands on %s", (_what, definition, options, wanted) => {
+    const { runtimeConfig, ...rest } = definition;
+    const ips = isObject(runtimeConfig) ? { ...runtimeConfig, ips: [] } : {};
+    const network = parseNetwork(
+      parseHeader(JSON.stringify({ ...base, ...rest, runtimeConfig: ips })),
+    );
+    const config = nicConfig(network, one, options);
+    expect(config).toMatchObject(isObject(wanted) ? wanted : {});
+    expect(config).not.toHaveProperty("delegate");
   });
 });

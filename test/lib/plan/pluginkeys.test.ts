@@ -8,6 +8,8 @@ test.each<[string, Record<string, string>, Record<string, unknown>]>([
     { mode: "l2", mtu: 9000, master: "eth1" },
   ],
   ["macvlan", { mode: "bridge", mtu: "0" }, { mode: "bridge" }],
+  ["macvlan", { delegate: "true" }, { delegate: true }],
+  ["sriov", { delegate: "true" }, {}],
   [
     "aws-ipvlan",
     { primaryIP: "10.0.0.1", podIP: "10.0.0.2" },
@@ -26,6 +28,12 @@ test.each<[string, Record<string, string>, Record<string, unknown>]>([
   expect(keys).toEqual({ cniVersion: "1.0.0", type, ...wanted });
   expect(Object.keys(keys)).toEqual(Object.keys(keys).toSorted());
   expect(faults).toEqual([]);
+});
+
+test("pluginKeys carries the plugin's dns, and no empty one", () => {
+  const dns = { nameservers: ["10.0.0.53"] };
+  expect(pluginKeys({ type: "ipvlan", dns }).keys).toEqual({ cniVersion: "", dns, type: "ipvlan" });
+  expect(pluginKeys({ type: "ipvlan", dns: {} }).keys).toEqual({ cniVersion: "", type: "ipvlan" });
 });
 
 test("pluginKeys makes host-device of mellanox and passes no arg on", () => {
