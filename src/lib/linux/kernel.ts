@@ -49,6 +49,8 @@ export interface Kernel {
   deleteRule(rule: Rule): boolean;
   /** Asks the FIB (`ip route get`): undefined when there is no route. */
   lookup(dst: string, options?: { src?: string; oif?: number; iif?: number }): Route | undefined;
+  /** Returns the number by which this namespace knows another one that is held open (`Link.linkNetnsid`); undefined = by none. */
+  nsidOf(netnsFd: number): number | undefined;
   close(): void;
   [Symbol.dispose](): void;
 }

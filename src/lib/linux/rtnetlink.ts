@@ -19,6 +19,7 @@ import {
   setLinkRequest,
 } from "../netlink/link.ts";
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from "../netlink/message.ts";
+import { nsidRequest, readNsid } from "../netlink/nsid.ts";
 import {
   listRoutesRequest,
   lookupRequest,
@@ -232,6 +233,11 @@ class Rtnetlink implements Kernel {
     );
     // IPv6 answers with the unreachable route itself where IPv4 answers with the error.
     return route && DEAD_ENDS.includes(route.type) ? undefined : route;
+  }
+
+  nsidOf(netnsFd: number): number | undefined {
+    const nsid = this.#conn.get(nsidRequest(netnsFd), "read a namespace's number", readNsid);
+    return nsid === undefined || nsid < 0 ? undefined : nsid;
   }
 
   close(): void {
