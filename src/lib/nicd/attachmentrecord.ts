@@ -1,37 +1,15 @@
-import type { AttachmentKey, AttachReply, PodRef } from "../node/contract.ts";
+import type {
+  AttachmentKey,
+  AttachReply,
+  RecordedAddress,
+  RecordedAttachment,
+  RecordedInterface,
+} from "../node/contract.ts";
 
-/** One attachment as it is stored. */
-export interface AttachmentRecord extends AttachmentKey {
-  pod: PodRef;
-  netns: string;
-  netnsDev: string;
-  netnsIno: string;
-  bootId: string;
-  pluginType: string;
-  mode: string;
-  reason: string;
-  attachedAt: number;
-  interfaces: InterfaceRecord[];
-}
-
-export interface InterfaceRecord {
-  name: string;
-  master: string;
-  netAddress: string;
-  pciAddress: string;
-  /** Share of the pod's target that this NIC was promised to carry (kbit/s); absent without a target. */
-  promisedKbps?: number;
-  addresses: AddressRecord[];
-}
-
-export interface AddressRecord {
-  podCIDR: string;
-  index: number;
-  /** Without prefix length. */
-  address: string;
-  /** The vlanCIDR's. */
-  prefixLength: number;
-}
+/** One attachment as it is stored; what nicd hands out of it is the same. */
+export type AttachmentRecord = RecordedAttachment;
+export type InterfaceRecord = RecordedInterface;
+export type AddressRecord = RecordedAddress;
 
 /** Writes the answer of an attach from its record. */
 export function replyOf(record: AttachmentRecord): AttachReply {

@@ -28,6 +28,7 @@ import { offerNics } from "./offernics.ts";
 import { CniPrograms, type ProgramsOptions } from "./programs.ts";
 import { programsWork } from "./programswork.ts";
 import { publishPools } from "./publishpools.ts";
+import { recordReply } from "./recordreply.ts";
 import { serveNode } from "./server.ts";
 import { tellHost, tellPod } from "./troubleevents.ts";
 
@@ -81,6 +82,16 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
     const server = await serveNode({
       attachments,
       view,
+      record: (request) =>
+        recordReply(request, {
+          store,
+          attachments,
+          copies,
+          node,
+          bootId,
+          criSocket,
+          now: Date.now,
+        }),
       log,
       socket: socketPath(paths),
       observe: (verb, seconds, code) => observeRequest?.(verb, seconds, code),

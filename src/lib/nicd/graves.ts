@@ -41,6 +41,16 @@ export class Graves {
     return row !== null && row.early === 1 && Math.abs(now - row.at) <= graveMs;
   }
 
+  /** Returns the keys whose late attach would be refused at `now` (ms), oldest first. */
+  list(now: number): AttachmentKey[] {
+    return this.#db
+      .query<AttachmentKey, [number, number]>(
+        `SELECT network, container_id AS containerID, ifname FROM graves
+         WHERE early = 1 AND at BETWEEN ? AND ? ORDER BY at`,
+      )
+      .all(now - graveMs, now + graveMs);
+  }
+
   /** Forgets a key's detaches: it is attached again. */
   open(key: AttachmentKey): void {
     this.#db

@@ -6,6 +6,7 @@ import type {
   GcRequest,
   NetworkRef,
   NicRequest,
+  RecordRequest,
   StatusRequest,
 } from "../node/contract.ts";
 import { Fields, type TextRule } from "./fields.ts";
@@ -91,6 +92,13 @@ export function readStatus(body: unknown): StatusRequest {
     network: fields.text("network", name),
     ref: refOf(fields.object("ref")),
   }));
+}
+
+/** Reads the body of `record`. */
+export function readRecord(body: unknown): RecordRequest {
+  return read("record", body, (fields) =>
+    fields.has("objects") ? { objects: fields.flag("objects") } : {},
+  );
 }
 
 function read<T>(verb: string, body: unknown, take: (fields: Fields) => T): T {

@@ -6,17 +6,21 @@ import {
   type AttachRequest,
   faultCode,
   type NodeFault,
+  type RecordReply,
+  type RecordRequest,
   type Verb,
   verbs,
 } from "../node/contract.ts";
 import type { Attachments } from "./attachments.ts";
 import { readiness } from "./readiness.ts";
-import { readAttach, readGc, readKey, readStatus } from "./requests.ts";
+import { readAttach, readGc, readKey, readRecord, readStatus } from "./requests.ts";
 import type { NodeView } from "./view.ts";
 
 export interface ServerDeps {
   readonly attachments: Attachments;
   readonly view: NodeView;
+  /** Answers what `multinic doctor` asks. */
+  readonly record?: ((request: RecordRequest) => RecordReply) | undefined;
   readonly log: Log;
   /** Path of the unix socket; its folder becomes 0700. */
   readonly socket: string;
@@ -101,6 +105,10 @@ const handlers: Readonly<Record<Verb, (body: unknown, deps: ServerDeps) => unkno
   check: (body, { attachments }) => attachments.check(readKey("check", body)),
   gc: (body, { attachments }) => attachments.gc(readGc(body)),
   status: (body, { attachments, view }) => readiness(readStatus(body), attachments, view),
+  record(body, { record }) {
+    if (record) return record(readRecord(body));
+    throw new Failure("This nicd hands out no record");
+  },
 };
 
 function told<T>(request: AttachRequest, attach: () => T, refused: ServerDeps["refused"]): T {

@@ -8,6 +8,8 @@ import type {
   GcReply,
   GcRequest,
   NodeFault,
+  RecordReply,
+  RecordRequest,
   StatusReply,
   StatusRequest,
   Verb,
@@ -50,6 +52,7 @@ const asked: Readonly<Record<Verb, string>> = {
   check: "to check",
   gc: "to collect",
   status: "for its status",
+  record: "for its record",
 };
 
 /**
@@ -81,6 +84,10 @@ export class NodeClient {
 
   status(request: StatusRequest, signal?: AbortSignal): Promise<StatusReply> {
     return this.#call("status", request, signal);
+  }
+
+  record(request: RecordRequest, signal?: AbortSignal): Promise<RecordReply> {
+    return this.#call("record", request, signal);
   }
 
   async #call<T>(verb: Verb, body: unknown, signal: AbortSignal | undefined): Promise<T> {

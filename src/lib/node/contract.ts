@@ -3,6 +3,8 @@
  * Every verb is POST `/v1/<verb>` with a JSON body; a failure answers 4xx or 5xx with a `NodeFault` body.
  */
 
+import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from "../api/kinds.ts";
+
 /** Identity of an attachment: never the pod's name, which a StatefulSet pod shares with its predecessor. */
 export interface AttachmentKey {
   network: string;
@@ -99,6 +101,78 @@ export interface StatusReply {
   reasons: string[];
 }
 
+/** One attachment as nicd keeps it. */
+export interface RecordedAttachment extends AttachmentKey {
+  pod: PodRef;
+  netns: string;
+  netnsDev: string;
+  netnsIno: string;
+  bootId: string;
+  pluginType: string;
+  mode: string;
+  reason: string;
+  /** Milliseconds since 1970. */
+  attachedAt: number;
+  interfaces: RecordedInterface[];
+}
+
+export interface RecordedInterface {
+  name: string;
+  master: string;
+  netAddress: string;
+  pciAddress: string;
+  /** Share of the pod's target that this NIC was promised to carry (kbit/s); absent without a target. */
+  promisedKbps?: number;
+  addresses: RecordedAddress[];
+}
+
+export interface RecordedAddress {
+  podCIDR: string;
+  index: number;
+  /** Without prefix length. */
+  address: string;
+  /** The vlanCIDR's. */
+  prefixLength: number;
+}
+
+/** How far one copy is. */
+export interface CopyState {
+  /** It has had its first whole list. */
+  synced: boolean;
+  /** resourceVersion by name. */
+  versions: Record<string, string>;
+}
+
+export interface RecordRequest {
+  /** Also send the objects that nicd has copies of. */
+  objects?: boolean;
+}
+
+/** Objects that nicd has copies of: pools and HostInterface are its own node's. */
+export interface CopiedObjects {
+  CIDR: readonly Cidr[];
+  MultiNicNetwork: readonly MultiNicNetwork[];
+  IPPool: readonly IPPool[];
+  HostInterface: readonly HostInterface[];
+}
+
+/** Everything nicd has on record, for `multinic doctor`. */
+export interface RecordReply {
+  node: string;
+  bootId: string;
+  attachments: RecordedAttachment[];
+  /** Routing tables of networks. */
+  tables: { network: string; id: number }[];
+  /** Keys whose late ADD would be refused now. */
+  graves: AttachmentKey[];
+  /** The container runtime's socket; "" = there is none. */
+  cri: string;
+  /** nicd's copies of objects: whether they are whole, and which version of each object it has. */
+  copies: Partial<Record<keyof CopiedObjects, CopyState>>;
+  /** Asked for with `objects`. */
+  objects?: CopiedObjects;
+}
+
 /** Codes of the CNI spec where it has one (7 invalid config, 11 try again later), ours from 100 up. */
 export interface NodeFault {
   code: number;
@@ -106,7 +180,7 @@ export interface NodeFault {
   details: string;
 }
 
-export const verbs = ["attach", "detach", "check", "gc", "status"] as const;
+export const verbs = ["attach", "detach", "check", "gc", "status", "record"] as const;
 export type Verb = (typeof verbs)[number];
 
 /** The codes of `NodeFault`; a `Failure` inside nicd carries one as text in its `code`. */
