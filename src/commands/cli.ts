@@ -2,6 +2,7 @@ import yargs, { type Argv } from "yargs";
 import { explain, InvalidInput } from "../lib/errors.ts";
 import { cidrVerb } from "./cidr.ts";
 import { concheckVerb } from "./concheck.ts";
+import { doctorVerb } from "./doctor.ts";
 import { labVerb } from "./lab.ts";
 import { nicdVerb } from "./nicd.ts";
 import { operatorVerb } from "./operator.ts";
@@ -13,6 +14,7 @@ const verbs: readonly Verb[] = [
   cidrVerb,
   labVerb,
   concheckVerb,
+  doctorVerb,
   operatorVerb,
   nicdVerb,
   versionVerb,

@@ -28,6 +28,8 @@ export interface RunningHost {
 
 /** The names by which the CNI programs are called, in a folder of the host's own. */
 const plugins = ["multi-nic", "multi-nic-ipam", "aws-ipvlan"];
+/** Where `multinic` itself is found on a host. */
+const programs = "/run/programs";
 /** Where Debian's package puts the reference plugins. */
 const referencePlugins = "/usr/lib/cni";
 
@@ -45,6 +47,8 @@ for d in /etc /opt /var/lib; do
 done
 mkdir -p /opt/cni/bin /var/lib/multinic /etc/iproute2
 mount -t tmpfs tmpfs /var/lib/multinic
+mkdir -p ${programs}
+ln -sfn "$MULTINIC" ${programs}/multinic
 for p in ${plugins.join(" ")}; do ln -sfn "$MULTINIC" /opt/cni/bin/$p; done
 for p in ${referencePlugins}/*; do [ -e "$p" ] && ln -sfn "$p" /opt/cni/bin/ || true; done
 echo ready
@@ -58,7 +62,7 @@ export async function startHost(
   const sysRoot = join(lab.dir, host.name, "sys");
   mkdirSync(join(lab.dir, host.name), { recursive: true });
   makeSysfs(sysRoot, host);
-  const clean = { PATH: lab.path, LANG: "C.UTF-8" };
+  const clean = { PATH: `${lab.path}:${programs}`, LANG: "C.UTF-8" };
   const holder = Bun.spawn(
     [
       "nsenter",

@@ -1,0 +1,136 @@
+import { explain } from "../errors.ts";
+import { openKernel } from "../linux/rtnetlink.ts";
+import { CriSandboxes } from "../nicd/cri.ts";
+import { netnsState } from "../nicd/netnsstate.ts";
+import { readTableNames } from "../nicd/rtnames.ts";
+import type { RecordReply } from "../node/contract.ts";
+import { examineLinks } from "../plan/doctorlinks.ts";
+import { examineDaemon } from "../plan/doctornode.ts";
+import type { ObjectsSeen } from "../plan/doctorobjects.ts";
+import { examinePoolsOfNode, examineSandboxes } from "../plan/doctorrecord.ts";
+import { examineRoutes } from "../plan/doctorroutes.ts";
+import type { Examined, Finding } from "../plan/finding.ts";
+import type { NodePaths } from "../settings.ts";
+import { lookAtNamespaces } from "./namespaces.ts";
+import { lookAtTombstones, type RecordLook } from "./recordlook.ts";
+
+/** nicd replays tombstones every 10 s: an older one is not on its way. */
+const tombstoneMs = 20_000;
+
+export interface NodeSources {
+  readonly paths: NodePaths;
+  readonly look: RecordLook;
+  /** From the API server, else nicd's copies; undefined = neither could be had. */
+  readonly objects: ObjectsSeen | undefined;
+  /** Objects come from the API server: nicd's copies can be compared with them. */
+  readonly fresh: boolean;
+  readonly podUids: ReadonlySet<string> | undefined;
+}
+
+/** Compares this node's record, kernel, sandboxes and objects. */
+export async function lookAtNode(from: NodeSources): Promise<Examined> {
+  const { look, objects, paths } = from;
+  const { record } = look;
+  const unchecked: string[] = [];
+  const findings: Finding[] = examineDaemon({
+    node: record.node,
+    away: look.away,
+    graves: record.graves,
+    attached: record.attachments,
+    tombstones: lookAtTombstones(paths, { now: Date.now(), olderThanMs: tombstoneMs }),
+    copies: record.copies,
+    versions: from.fresh && objects ? versionsOf(objects, record.node) : undefined,
+  });
+  const pools = objects?.pools.filter((pool) => pool.spec.hostName === record.node);
+  findings.push(...(await sandboxes(from, unchecked)));
+  if (pools) findings.push(...examinePoolsOfNode(record.attachments, pools));
+  else unchecked.push("IPPools, CIDRs, routes and rules: the API server and nicd gave no objects");
+  findings.push(...kernel(from, unchecked));
+  return { findings, unchecked };
+}
+
+async function sandboxes(from: NodeSources, unchecked: string[]): Promise<Finding[]> {
+  const { record } = from.look;
+  const listed = await listSandboxes(record, unchecked);
+  const { podUids } = from;
+  if (record.cri === "" && !podUids) {
+    unchecked.push(
+      "live sandboxes: there is no container runtime socket, and the pods of this node are not known",
+    );
+  }
+  const findings = examineSandboxes(record.attachments, {
+    bootId: record.bootId,
+    now: Date.now(),
+    sandboxes: listed,
+    netns: (held) => netnsState(held),
+    podUids: record.cri === "" ? podUids : undefined,
+  });
+  return findings;
+}
+
+async function listSandboxes(
+  record: RecordReply,
+  unchecked: string[],
+): Promise<ReadonlySet<string> | undefined> {
+  if (record.cri === "") return undefined;
+  const cri = new CriSandboxes(record.cri);
+  try {
+    return await cri.list();
+  } catch (error) {
+    unchecked.push(`live sandboxes: ${explain(error)}`);
+    return undefined;
+  } finally {
+    cri.close();
+  }
+}
+
+function kernel({ look, objects, paths }: NodeSources, unchecked: string[]): Finding[] {
+  const { record } = look;
+  using host = openKernel();
+  const links = host.links();
+  const addresses = Map.groupBy(host.addresses(), ({ index }) => index);
+  const pools = objects?.pools.filter((pool) => pool.spec.hostName === record.node) ?? [];
+  const seen = lookAtNamespaces(host, record.attachments);
+  unchecked.push(...seen.unchecked);
+  const findings = examineLinks({
+    held: record.attachments,
+    namespaces: seen.namespaces,
+    hostLinks: links.map((link) => ({
+      name: link.name,
+      mtu: link.mtu,
+      addresses: (addresses.get(link.index) ?? []).map(({ address }) => address),
+    })),
+    podCIDRs: pools.map((pool) => pool.spec.podCIDR),
+    excludes: pools.flatMap((pool) => pool.spec.excludes),
+  });
+  if (!objects) return findings;
+  const routes = examineRoutes({
+    hostName: record.node,
+    links,
+    kernel: {
+      routes: [...host.routes({ family: 4 }), ...host.routes({ family: 6 })],
+      rules: [...host.rules(4), ...host.rules(6)],
+    },
+    networks: objects.networks,
+    slices: objects.slices,
+    tables: record.tables,
+    named: readTableNames(paths.iproute2Dir),
+    attached: new Set(record.attachments.map(({ network }) => network)),
+  });
+  return [...findings, ...routes];
+}
+
+function versionsOf(
+  objects: ObjectsSeen,
+  node: string,
+): Record<string, ReadonlyMap<string, string>> {
+  const of = (
+    list: readonly { readonly metadata: { name: string; resourceVersion?: string | undefined } }[],
+  ) => new Map(list.map(({ metadata }) => [metadata.name, metadata.resourceVersion ?? ""]));
+  return {
+    CIDR: of(objects.slices),
+    MultiNicNetwork: of(objects.networks),
+    IPPool: of(objects.pools.filter((pool) => pool.spec.hostName === node)),
+    HostInterface: of(objects.hostInterfaces.filter((host) => host.metadata.name === node)),
+  };
+}

@@ -1,0 +1,81 @@
+import { explain } from "../errors.ts";
+import type { Kube, PodObject } from "../kube/kube.ts";
+import type { RecordReply } from "../node/contract.ts";
+import type { ObjectsSeen } from "../plan/doctorobjects.ts";
+import { hostnameLabel, labelValue, type Sha256 } from "../plan/names.ts";
+
+/** What was read of the API, and the pods of the node that was asked for. */
+export interface ObjectsLook {
+  readonly objects: ObjectsSeen;
+  /** This node's pods; undefined = not known. */
+  readonly podUids: ReadonlySet<string> | undefined;
+  readonly unchecked: readonly string[];
+}
+
+export interface ObjectsWish {
+  /** This node; undefined where there is none. */
+  readonly node: string | undefined;
+  /** Read every node's objects, not only this one's. */
+  readonly everybody: boolean;
+  readonly sha256: Sha256;
+}
+
+/** Reads what doctor compares; throws when the API server does not give it. */
+export async function lookAtObjects(kube: Kube, wish: ObjectsWish): Promise<ObjectsLook> {
+  const { node, everybody, sha256 } = wish;
+  const mine = everybody ? undefined : node;
+  const [networks, slices, pools, hostInterfaces] = await Promise.all([
+    kube.list("MultiNicNetwork"),
+    kube.list("CIDR"),
+    kube.list(
+      "IPPool",
+      mine === undefined ? {} : { labelSelector: `${hostnameLabel}=${labelValue(mine, sha256)}` },
+    ),
+    kube.list(
+      "HostInterface",
+      mine === undefined ? {} : { fieldSelector: `metadata.name=${mine}` },
+    ),
+  ]);
+  const unchecked: string[] = [];
+  let pods: readonly PodObject[] | undefined;
+  try {
+    const selection = mine === undefined ? {} : { fieldSelector: `spec.nodeName=${mine}` };
+    pods = (await kube.list("Pod", selection)).items;
+  } catch (error) {
+    unchecked.push(`whether the pods that hold addresses exist: ${explain(error)}`);
+  }
+  return {
+    objects: {
+      node: mine,
+      networks: networks.items,
+      slices: slices.items,
+      pools: pools.items,
+      hostInterfaces: hostInterfaces.items,
+      pods: pods && new Map(pods.map((pod) => [fullName(pod), pod.spec?.nodeName ?? ""])),
+    },
+    podUids:
+      pods &&
+      new Set(
+        pods.filter((pod) => pod.spec?.nodeName === node).map((pod) => pod.metadata.uid ?? ""),
+      ),
+    unchecked,
+  };
+}
+
+/** Takes the objects that nicd has copies of, where the API server cannot be asked; undefined = it has not all of them. */
+export function objectsOfNicd(record: RecordReply): ObjectsSeen | undefined {
+  const { objects, copies, node } = record;
+  if (!objects || Object.values(copies).some(({ synced }) => !synced)) return undefined;
+  return {
+    node,
+    networks: objects.MultiNicNetwork,
+    slices: objects.CIDR,
+    pools: objects.IPPool,
+    hostInterfaces: objects.HostInterface,
+    pods: undefined,
+  };
+}
+
+function fullName({ metadata }: PodObject): string {
+  return `${metadata.namespace ?? ""}/${metadata.name}`;
+}

@@ -1,0 +1,222 @@
+import { type Finding, finding } from "./finding.ts";
+import {
+  describeHeld,
+  type Held,
+  type HeldNic,
+  heldKey,
+  recreate,
+  type SeenNamespace,
+  type SeenPodLink,
+} from "./held.ts";
+import { blocksOf, isWithin, withoutLength } from "./membership.ts";
+
+export interface LinksSeen {
+  readonly held: readonly Held[];
+  readonly namespaces: readonly SeenNamespace[];
+  /** The host's own links. */
+  readonly hostLinks: readonly {
+    readonly name: string;
+    readonly mtu: number;
+    readonly addresses: readonly string[];
+  }[];
+  /** podCIDRs of this node's pools. */
+  readonly podCIDRs: readonly string[];
+  /** Addresses no pod may have: a host's own lie in its podCIDR at times. */
+  readonly excludes: readonly string[];
+}
+
+/** Kinds that this program makes itself; other links are their plugin's affair. */
+const native = new Set(["ipvlan", "macvlan"]);
+const collect = "multinic gc";
+
+/** Compares the links and addresses in pods' namespaces with the record. */
+export function examineLinks(seen: LinksSeen): Finding[] {
+  const inside = heldInside(seen);
+  const out: Finding[] = [];
+  for (const [namespace, list] of inside)
+    for (const held of list) out.push(...examineHeld(held, namespace, seen));
+  out.push(...examineAddresses(seen, inside), ...examineModes(seen));
+  return out;
+}
+
+/** Says what is recorded of each namespace. */
+function heldInside({ held, namespaces }: LinksSeen): Map<SeenNamespace, Held[]> {
+  const key = (dev: string, ino: string) => `${dev} ${ino}`;
+  const known = Map.groupBy(held, ({ netnsDev, netnsIno }) => key(netnsDev, netnsIno));
+  const unknown = held.filter(({ netnsDev, netnsIno }) => netnsDev === "" || netnsIno === "");
+  return new Map(
+    namespaces.map((namespace) => [
+      namespace,
+      [
+        ...(known.get(key(namespace.dev, namespace.ino)) ?? []),
+        ...unknown.filter((one) => one.netns === namespace.path),
+      ],
+    ]),
+  );
+}
+
+function examineHeld(held: Held, namespace: SeenNamespace, seen: LinksSeen): Finding[] {
+  return held.interfaces.flatMap((nic) => {
+    const link = namespace.links.find((one) => one.name === nic.name);
+    const subject = `${heldKey(held)} ${nic.name}`;
+    const where = `${nic.name} (${describeHeld(held)}) in ${namespace.path}`;
+    if (!link) {
+      const what = `${where} is on record and not there`;
+      return [finding("LinkMissing", subject, { what, mend: recreate(held) })];
+    }
+    return [
+      ...examinePlace(held, nic, { link, subject, where, path: namespace.path }),
+      ...examineState(held, nic, { link, subject, where, path: namespace.path, seen }),
+    ];
+  });
+}
+
+interface At {
+  readonly link: SeenPodLink;
+  readonly subject: string;
+  readonly where: string;
+  readonly path: string;
+}
+
+function examinePlace(held: Held, nic: HeldNic, { link, subject, where, path }: At): Finding[] {
+  if (!native.has(held.pluginType)) return [];
+  const out: Finding[] = [];
+  if (link.kind !== held.pluginType || link.master !== nic.master) {
+    const is = `${link.kind || "no virtual link"} on ${link.master ?? "no NIC of this host"}`;
+    const what = `${where} is ${is}; on record it is ${held.pluginType} on ${nic.master}`;
+    out.push(finding("LinkMisplaced", subject, { what, mend: recreate(held) }));
+  } else if (link.kind === "ipvlan" && held.mode !== "" && link.mode !== held.mode) {
+    const what = `${where} is in mode ${link.mode}, its network wants ${held.mode}: its pods are cut off`;
+    const mend = `nsenter --net=${path} ip link set dev ${link.name} type ipvlan mode ${held.mode}`;
+    out.push(finding("ModeSwitched", subject, { what, mend }));
+  }
+  return out;
+}
+
+function examineState(
+  held: Held,
+  nic: HeldNic,
+  { link, subject, where, path, seen }: At & { readonly seen: LinksSeen },
+): Finding[] {
+  const out: Finding[] = [];
+  if (!link.up) {
+    const mend = `nsenter --net=${path} ip link set ${link.name} up`;
+    out.push(finding("LinkDown", subject, { what: `${where} is down`, mend }));
+  }
+  for (const { address, prefixLength } of nic.addresses) {
+    if (link.addresses.some((text) => withoutLength(text) === address)) continue;
+    const what = `${where} has not its address ${address}/${prefixLength}`;
+    const mend = `nsenter --net=${path} ip addr add ${address}/${prefixLength} dev ${link.name}`;
+    out.push(finding("AddressMissing", `${subject} ${address}`, { what, mend }));
+  }
+  const master = seen.hostLinks.find(({ name }) => name === nic.master);
+  if (native.has(held.pluginType) && master && link.mtu > master.mtu) {
+    const what = `${where} has MTU ${link.mtu}, ${nic.master} below it ${master.mtu}`;
+    const mend = `nsenter --net=${path} ip link set ${link.name} mtu ${master.mtu}`;
+    out.push(finding("MtuAboveMaster", subject, { what, mend }));
+  }
+  return out;
+}
+
+/** Every address of this node's pools that some link has, against who has it on record. */
+function examineAddresses(
+  seen: LinksSeen,
+  inside: ReadonlyMap<SeenNamespace, readonly Held[]>,
+): Finding[] {
+  const pools = blocksOf(seen.podCIDRs);
+  const excluded = blocksOf(seen.excludes);
+  const owners = new Map<string, Held[]>();
+  for (const held of seen.held)
+    for (const nic of held.interfaces)
+      for (const { address } of nic.addresses)
+        owners.set(address, [...(owners.get(address) ?? []), held]);
+  const out: Finding[] = [];
+  for (const [namespace, list] of inside) {
+    for (const link of namespace.links) {
+      const records = list.filter((held) => held.interfaces.some((nic) => nic.name === link.name));
+      const given = new Set(records.flatMap((held) => addressesOf(held, link.name)));
+      const strange = link.addresses.filter(
+        (text) => !given.has(withoutLength(text)) && isWithin(pools, text),
+      );
+      const where = `${link.name} in ${namespace.path}`;
+      if (records.length === 0 && isOurs(link, strange)) {
+        const has = strange.length > 0 ? ` with ${strange.join(", ")}` : "";
+        const what = `${where} on ${link.master}${has} belongs to no attachment on record`;
+        out.push(finding("LinkLeaked", `${namespace.ino} ${link.name}`, { what, mend: collect }));
+      }
+      for (const text of strange) {
+        const mend = `nsenter --net=${namespace.path} ip addr del ${text} dev ${link.name}`;
+        out.push(
+          ...stranger(
+            text,
+            owners.get(withoutLength(text)),
+            { where, mend, at: namespace.ino },
+            records.length === 0 && isOurs(link, strange),
+          ),
+        );
+      }
+    }
+  }
+  for (const link of seen.hostLinks) {
+    for (const text of link.addresses) {
+      if (!isWithin(pools, text) || isWithin(excluded, text)) continue;
+      const mend = `ip addr del ${text} dev ${link.name}`;
+      const at = { where: `${link.name} of the host`, mend, at: "host" };
+      out.push(...stranger(text, owners.get(withoutLength(text)), at, false));
+    }
+  }
+  return out;
+}
+
+function stranger(
+  text: string,
+  owners: readonly Held[] | undefined,
+  at: { readonly where: string; readonly mend: string; readonly at: string },
+  leaked: boolean,
+): Finding[] {
+  const subject = `${withoutLength(text)} ${at.at} ${at.where}`;
+  const [owner] = owners ?? [];
+  if (owner) {
+    const what = `${at.where} has ${text}, which is ${describeHeld(owner)}'s on record`;
+    return [finding("AddressTwice", subject, { what, mend: leaked ? collect : at.mend })];
+  }
+  // The leaked link itself is reported, and goes with its addresses.
+  if (leaked) return [];
+  const what = `${at.where} has ${text} of this node's pools, and nothing on record gave it`;
+  return [finding("AddressUnrecorded", subject, { what, mend: at.mend })];
+}
+
+/** Tells whether a link was made by this program: our kinds, our names, on a NIC of this host, and an address or name of ours. */
+export function isOurs(link: SeenPodLink, ownAddresses: readonly string[]): boolean {
+  const base = /^(.+)-[0-9]+$/.exec(link.name)?.[1];
+  if (!native.has(link.kind) || link.master === undefined || base === undefined) return false;
+  return ownAddresses.length > 0 || link.altnames.includes(base);
+}
+
+/** One kind and mode per master, over all namespaces that could be looked into. */
+function examineModes(seen: LinksSeen): Finding[] {
+  const uses = new Map<string, Map<string, string>>();
+  for (const namespace of seen.namespaces) {
+    for (const link of namespace.links) {
+      if (link.master === undefined || !native.has(link.kind)) continue;
+      const use = link.kind === "ipvlan" ? `ipvlan ${link.mode ?? "?"}` : "macvlan";
+      const of = uses.get(link.master) ?? new Map<string, string>();
+      uses.set(link.master, of.set(use, of.get(use) ?? `${link.name} in ${namespace.path}`));
+    }
+  }
+  return [...uses].flatMap(([master, of]) => {
+    if (of.size < 2) return [];
+    const list = [...of].map(([use, where]) => `${use} (${where})`).join(", ");
+    const [, second] = [...of.values()];
+    const [name = "", path = ""] = (second ?? "").split(" in ");
+    const what = `${master} carries ${list}`;
+    const mend = `nsenter --net=${path} ip link del ${name}`;
+    return [finding("ModeMixed", master, { what, mend })];
+  });
+}
+
+function addressesOf(held: Held, link: string): string[] {
+  return held.interfaces
+    .filter((nic) => nic.name === link)
+    .flatMap((nic) => nic.addresses.map(({ address }) => address));
+}
