@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "../contract/api-client.ts";
-import { createCredentials } from "./credentials.ts";
+import { type Credentials, createCredentials } from "./credentials.ts";
 import { type Daemon, startDaemon, waitFor } from "./daemon.ts";
 import { kubernetesTools } from "./kubernetes-tools.ts";
 
@@ -13,6 +13,12 @@ export interface ControlPlane {
   readonly kubeconfig: string;
   /** The same as a file. */
   readonly kubeconfigPath: string;
+  /** Certificates and keys, in the control plane's folder. */
+  readonly credentials: Credentials;
+  /** Ends the API server as a crash would; the others stay. */
+  killApiServer(): Promise<void>;
+  /** Starts it again on the same port, and waits until it is ready. */
+  startApiServer(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -22,12 +28,16 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const folder = mkdtempSync(join(tmpdir(), "multinic-control-plane-"));
   const running: Daemon[] = [];
   const stop = async () => {
-    for (const daemon of running.toReversed()) await daemon.stop();
+    // Their data goes with the folder; a kube-apiserver that is asked to end waits a minute for its clients.
+    for (const daemon of running.toReversed()) await daemon.stop("SIGKILL");
     rmSync(folder, { recursive: true });
   };
   const [client = 0, peer = 0, secure = 0, manager = 0] = freePorts(4);
-  const start = (name: string, command: string[]) =>
-    running.push(startDaemon(folder, name, command));
+  const start = (name: string, command: string[]) => {
+    const daemon = startDaemon(folder, name, command);
+    running.push(daemon);
+    return daemon;
+  };
   try {
     const credentials = await createCredentials(folder, ["127.0.0.1", "10.96.0.1"]);
     const url = `https://127.0.0.1:${secure}`;
@@ -36,16 +46,33 @@ export async function startControlPlane(): Promise<ControlPlane> {
     writeFileSync(kubeconfigPath, kubeconfig, { mode: 0o600 });
     start("etcd", ["etcd", ...etcdFlags(folder, { client, peer })]);
     const server = [...serverFlags(folder, client), ...loopbackFlags(secure)];
-    start("kube-apiserver", [join(bin, "kube-apiserver"), ...server]);
     const api = connect(kubeconfig);
-    await waitFor("API server", async () => (await api.call("GET", "/readyz")).body === "ok", {
-      daemons: running,
-    });
+    let apiServer: Daemon | undefined;
+    const startApiServer = async () => {
+      apiServer = start("kube-apiserver", [join(bin, "kube-apiserver"), ...server]);
+      await waitFor("API server", async () => (await api.call("GET", "/readyz")).body === "ok", {
+        daemons: running,
+      });
+    };
+    const killApiServer = async () => {
+      if (!apiServer) return;
+      running.splice(running.indexOf(apiServer), 1);
+      await apiServer.stop("SIGKILL");
+    };
+    await startApiServer();
     const names = ["garbage-collector", "namespace", "validatingadmissionpolicy-status"];
     const controllers = `--controllers=${names.map((name) => `${name}-controller`).join()}`;
     const managing = [...managerFlags(kubeconfigPath, manager), controllers];
     start("kube-controller-manager", [join(bin, "kube-controller-manager"), ...managing]);
-    return { url, kubeconfig, kubeconfigPath, stop };
+    return {
+      url,
+      kubeconfig,
+      kubeconfigPath,
+      credentials,
+      killApiServer,
+      startApiServer,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -10,6 +10,16 @@ export interface Route {
   readonly proxy: Bun.FetchProxyOption | undefined;
 }
 
+/** Where each credential stands, for messages: `client-key /path of user "x" in kubeconfig /path`. */
+export interface Origins {
+  readonly ca: string;
+  readonly server: string;
+  readonly user: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly token: string;
+}
+
 /** What the KubeConfig fills in for a request. */
 export type Wanted = RequestOptions & { headers: Record<string, string> };
 

@@ -1,6 +1,8 @@
 import { Failure } from "../errors.ts";
-import { headersOf, type Route, routeOf, tlsOf, type Wanted } from "./access.ts";
+import { headersOf, type Origins, type Route, tlsOf, type Wanted } from "./access.ts";
+import { type Blame, blame, type Shown } from "./blame.ts";
 import { inCluster, isInCluster } from "./incluster.ts";
+import { fromKubeconfig } from "./kubeconfig.ts";
 
 export interface CredentialOptions {
   /** Path of a kubeconfig; else KUBECONFIG, ~/.kube/config, the pod's service account, in this order. */
@@ -27,58 +29,80 @@ export interface Credentials {
   access(): Promise<Access>;
   /** Forgets what was read, after the server answered 401. */
   refresh(): void;
+  /** Says which credential made a connection fail with that code, or the server answer 401 (`Unauthorized`), if one did. */
+  blame?(code: string): Promise<Blame | undefined>;
 }
 
 /** Files rotate under us (kubelet: at 80 % of a token's life); client-go looks again as often. */
 const maxAgeMs = 60_000;
 
 /**
- * Loads credentials: in a pod its service account, else by client-node's KubeConfig (token, client certificate, exec plugin).
- * The server's certificate is always checked against the CA given there, whatever NODE_TLS_REJECT_UNAUTHORIZED says.
- * Fails with code `NoCredentials`.
+ * Loads credentials: in a pod its service account, else by client-node's KubeConfig (token, client certificate) and
+ * exec plugins. The server's certificate is always checked against the CA given there, whatever
+ * NODE_TLS_REJECT_UNAUTHORIZED says. Fails with code `NoCredentials`.
  */
 export async function loadCredentials(
   options: CredentialOptions = {},
   now: () => number = () => performance.now(),
 ): Promise<Credentials> {
-  const load = await sourceOf(options);
-  let loaded = load();
+  const source = await sourceOf(options);
+  let loaded = source.load();
   let fresh = true;
-  let kept: { access: Access; shape: string; at: number } | undefined;
+  let kept: { access: Access; shape: string; until: number } | undefined;
+  let shown: Shown | undefined;
   let pending: Promise<Access> | undefined;
 
   const read = async (): Promise<Access> => {
-    // The KubeConfig keeps an exec plugin's answer until it expires; everything else is cheap to read again.
-    if (!fresh && !(kept && loaded.remembers())) loaded = load();
+    if (!fresh) loaded = source.load();
     fresh = false;
     const wanted: Wanted = { headers: {} };
+    let expires: number | undefined;
     try {
-      await loaded.apply(wanted);
+      expires = await loaded.apply(wanted);
     } catch (error) {
       throw new Failure(`Cannot get credentials for ${loaded.route.server}`, {
         code: "NoCredentials",
         cause: error,
       });
     }
-    const init = { tls: tlsOf(wanted), proxy: loaded.route.proxy };
+    const tls = tlsOf(wanted);
+    const headers = headersOf(wanted);
+    const { route, origins } = loaded;
+    const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+    const [ca, cert, key] = [text(tls.ca), text(tls.cert), text(tls.key)];
+    if ((cert === undefined) !== (key === undefined)) {
+      const [has, lacks] = cert ? [origins.cert, "key"] : [origins.key, "certificate"];
+      throw new Failure(`Cannot use ${has}: it has no client ${lacks} beside it`, {
+        code: "NoCredentials",
+      });
+    }
+    const authorization = headers["Authorization"];
+    shown = { server: route.server, origins, ca, cert, key, authorization };
+    const init = { tls, proxy: route.proxy };
     const shape = JSON.stringify(init);
     const session = kept?.shape === shape ? kept.access.session : new Bun.FetchSession(init);
-    const access = { headers: headersOf(wanted), session };
-    kept = { access, shape, at: now() };
+    const access = { headers, session };
+    // A token that runs out sooner is asked for again then.
+    const age = Math.min(maxAgeMs, (expires ?? Infinity) - Date.now());
+    kept = { access, shape, until: now() + age };
     return access;
   };
   return {
     server: loaded.route.server,
     namespace: loaded.route.namespace,
     async access() {
-      if (kept && now() - kept.at < maxAgeMs) return kept.access;
+      if (kept && now() < kept.until) return kept.access;
       pending ??= read().finally(() => {
         pending = undefined;
       });
       return pending;
     },
     refresh() {
-      kept = undefined;
+      source.forget();
+      if (kept) kept.until = Number.NEGATIVE_INFINITY;
+    },
+    async blame(code) {
+      return shown && blame(code, shown, Date.now());
     },
   };
 }
@@ -86,33 +110,16 @@ export async function loadCredentials(
 /** What credentials come from, as it was when it was loaded. */
 interface Source {
   readonly route: Route;
-  /** Tells whether it keeps an answer that is dear to get again. */
-  remembers(): boolean;
-  apply(wanted: Wanted): void | Promise<void>;
+  readonly origins: Origins;
+  /** Returns when what it filled in expires, if that is known (ms since 1970). */
+  apply(wanted: Wanted): undefined | Promise<number | undefined>;
 }
 
-async function sourceOf(options: CredentialOptions): Promise<() => Source> {
+async function sourceOf(options: CredentialOptions): Promise<{ load(): Source; forget(): void }> {
   const { kubeconfig, context, serviceAccountRoot: root } = options;
   const given = kubeconfig !== undefined || context !== undefined;
   if (root !== undefined || (!given && isInCluster())) {
-    return () => ({ ...inCluster(root), remembers: () => false });
+    return { load: () => inCluster(root), forget: () => {} };
   }
-  const { KubeConfig } = await import("@kubernetes/client-node");
-  const from = kubeconfig ?? "from its default place";
-  return () => {
-    const config = new KubeConfig();
-    try {
-      if (kubeconfig !== undefined) config.loadFromFile(kubeconfig);
-      else config.loadFromDefault();
-      if (context !== undefined) config.setCurrentContext(context);
-      return {
-        route: routeOf(config, from),
-        remembers: () => config.getCurrentUser()?.exec !== undefined,
-        apply: (wanted) => config.applyToHTTPSOptions(wanted),
-      };
-    } catch (error) {
-      if (error instanceof Failure) throw error;
-      throw new Failure(`Cannot load kubeconfig ${from}`, { code: "NoCredentials", cause: error });
-    }
-  };
+  return fromKubeconfig(kubeconfig, context);
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../errors.ts";
 import { type Environment, environment } from "../settings.ts";
-import type { Route, Wanted } from "./access.ts";
+import type { Origins, Route, Wanted } from "./access.ts";
 
 /** Where the kubelet puts a pod's service account. */
 const folder = "var/run/secrets/kubernetes.io/serviceaccount";
@@ -10,8 +10,9 @@ const folder = "var/run/secrets/kubernetes.io/serviceaccount";
 /** A pod's own way to the API server (Kubernetes documentation, "Accessing the API from within a Pod"). */
 export interface InCluster {
   readonly route: Route;
-  /** Reads token and CA anew: the kubelet replaces both. */
-  apply(wanted: Wanted): void;
+  readonly origins: Origins;
+  /** Reads token and CA anew: the kubelet replaces both. When the token expires is not told. */
+  apply(wanted: Wanted): undefined;
 }
 
 /** Tells whether there is a service account and no kubeconfig in the places that come before it. */
@@ -41,9 +42,23 @@ export function inCluster(root = "/", env: Environment = environment()): InClust
   return {
     // A pod reaches its own API server directly, whatever HTTPS_PROXY says.
     route: { server, namespace, proxy: false },
+    origins: originsOf(join(root, folder)),
     apply(wanted) {
       wanted.ca = read("ca.crt");
       wanted.headers["Authorization"] = `Bearer ${read("token").trim()}`;
+      return undefined;
     },
+  };
+}
+
+function originsOf(at: string): Origins {
+  const user = `the pod's service account in ${at}`;
+  return {
+    ca: `${at}/ca.crt`,
+    server: "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT",
+    user,
+    cert: user,
+    key: user,
+    token: `${at}/token`,
   };
 }

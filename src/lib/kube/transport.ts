@@ -66,6 +66,9 @@ export async function send(call: Call, options: TransportOptions): Promise<Answe
       options.credentials.refresh();
       continue;
     }
+    if (outcome.kind === "answer" && outcome.status === 401) {
+      throw await unauthorized(call, outcome, options.credentials);
+    }
     if (outcome.kind === "answer" && outcome.status < 500 && outcome.status !== 429) return outcome;
     const failure =
       outcome.kind === "answer"
@@ -116,14 +119,15 @@ async function attempt(call: Call, options: TransportOptions, left: number): Pro
     options.trace?.(`${call.method} ${call.path} failed: ${explain(error)}`);
     const why = stop.signal.aborted ? stop.signal.reason : error;
     const code = codeOf(why) ?? "";
+    const { cause, final } = await blamed(why, options.credentials);
     return {
       kind: "failure",
       failure: new Failure(call.doing, {
         code: code === "NoCredentials" || code === "Stopped" ? code : "Unavailable",
-        cause: why,
+        cause,
       }),
       unsent: unsent.has(code),
-      final: code === "Stopped" || isDistrust(code),
+      final: code === "Stopped" || final || isFinal(code),
     };
   } finally {
     cancel();
@@ -145,7 +149,8 @@ export async function open(
   // The listener must outlive this function: the body is still to be read. It goes with the call's own end.
   stop.signal.addEventListener("abort", () => signal?.removeEventListener("abort", gone));
   stop.signal.throwIfAborted();
-  const access = await credentials.access();
+  // An exec plugin may take its time; a call that is given up does not wait for it.
+  const access = await orStopped(credentials.access(), stop.signal);
   const url = new URL(credentials.server + call.path);
   for (const [name, value] of Object.entries(call.query ?? {})) {
     if (value !== undefined && value !== "") url.searchParams.set(name, value);
@@ -169,9 +174,45 @@ export async function open(
   return fetch(url, { ...init, timeout: false });
 }
 
-/** Tells an error that trying again does not mend: the certificate is not to be trusted, or ours was refused. */
+/** Makes the `Failure` of an answer 401 that new credentials did not mend; it says whose they are. */
+export async function unauthorized(
+  call: Call,
+  answer: Answer,
+  credentials: Credentials,
+): Promise<Failure> {
+  const refused = refusal(call.doing, answer.status, answer.body);
+  const culprit = await credentials.blame?.("Unauthorized");
+  if (!culprit) return refused;
+  return new Failure(refused.message, { code: refused.code, cause: culprit.text });
+}
+
+/** Puts before a connection's error which credential made it fail, if one did; `final`: trying again does not help. */
+export async function blamed(
+  why: unknown,
+  credentials: Credentials,
+): Promise<{ readonly cause: unknown; readonly final: boolean }> {
+  const code = codeOf(why) ?? "";
+  const culprit = isDistrust(code) ? await credentials.blame?.(code) : undefined;
+  if (!culprit) return { cause: why, final: false };
+  return { cause: new Failure(culprit.text, { code, cause: why }), final: culprit.final };
+}
+
+/** Tells an error that may be the credentials' fault: Bun opens no socket with a certificate that it cannot read. */
 function isDistrust(code: string): boolean {
+  return code === "FailedToOpenSocket" || isFinal(code);
+}
+
+/** Tells an error that trying again does not mend: the certificate is not to be trusted, or ours was refused. */
+function isFinal(code: string): boolean {
   return /CERT|SELF_SIGNED|UNABLE_TO_|ISSUER|TLS|SSL|EPROTO|NoCredentials/.test(code);
+}
+
+function orStopped<T>(wanted: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    wanted.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 function retryAfter(response: Response, body: string): number {

@@ -5,7 +5,7 @@ import type { KindName, Kinds, Selection, WatchEvent } from "./kube.ts";
 import { readLines } from "./lines.ts";
 import { objectOf } from "./objects.ts";
 import { pathOf } from "./resources.ts";
-import { type Call, open, type TransportOptions } from "./transport.ts";
+import { blamed, type Call, open, type TransportOptions, unauthorized } from "./transport.ts";
 
 export interface WatchLimits {
   /** Silence after which a watch that has had a bookmark is taken for dead (bookmarks come each minute); 150 s. */
@@ -78,7 +78,8 @@ export async function* watch<K extends KindName>(
     const why = stop.signal.aborted ? stop.signal.reason : error;
     if (why instanceof Failure && why.message.startsWith(doing)) throw why;
     const code = codeOf(why) === "NoCredentials" ? "NoCredentials" : "Unavailable";
-    throw new Failure(doing, { code, cause: why });
+    const { cause } = await blamed(why, options.credentials);
+    throw new Failure(doing, { code, cause });
   } finally {
     cancel();
     signal.removeEventListener("abort", end);
@@ -96,7 +97,13 @@ async function connect(
   if (first.status !== 401) return first;
   await first.text();
   options.credentials.refresh();
-  return open(call, options, stop);
+  const second = await open(call, options, stop);
+  if (second.status !== 401) return second;
+  throw await unauthorized(
+    call,
+    { status: second.status, body: await second.text() },
+    options.credentials,
+  );
 }
 
 function eventOf<K extends KindName>(kind: K, line: string, doing: string): WatchEvent<Kinds[K]> {

@@ -13,10 +13,13 @@ export interface KeyPair {
 /** A throw-away certificate authority for one control plane. */
 export interface TestCa {
   readonly certPem: string;
-  /** Issues a server's certificate for names and addresses. */
-  server(names: { dns?: readonly string[]; ip?: readonly string[] }): Promise<KeyPair>;
+  /** Issues a server's certificate for names and addresses; `until` = end of its validity, ms since 1970. */
+  server(
+    names: { dns?: readonly string[]; ip?: readonly string[] },
+    until?: number,
+  ): Promise<KeyPair>;
   /** Issues a client's certificate: common name = user, organisations = groups. */
-  client(user: string, groups?: readonly string[]): Promise<KeyPair>;
+  client(user: string, groups?: readonly string[], until?: number): Promise<KeyPair>;
 }
 
 /** Makes a certificate authority with P-256 keys, valid for 30 days. */
@@ -51,12 +54,14 @@ export async function createTestCa(now = Date.now()): Promise<TestCa> {
   const issue = async (
     subject: { CN: string[]; O?: string[] },
     usage: string,
-    san?: SubjectAlternativeNameExtension,
+    more: { san?: SubjectAlternativeNameExtension; until?: number | undefined } = {},
   ): Promise<KeyPair> => {
+    const { san, until } = more;
     const own = await newKeys();
     serial++;
     const cert = await X509CertificateGenerator.create({
-      ...span,
+      notBefore: span.notBefore,
+      notAfter: until === undefined ? span.notAfter : new Date(until),
       subject: [...(subject.O ?? []).map((o) => ({ O: [o] })), { CN: subject.CN }],
       issuer: ca.subject,
       publicKey: own.publicKey,
@@ -69,17 +74,15 @@ export async function createTestCa(now = Date.now()): Promise<TestCa> {
   };
   return {
     certPem: pem(ca),
-    server: ({ dns = [], ip = [] }) =>
-      issue(
-        { CN: ["kube-apiserver"] },
-        ExtendedKeyUsage.serverAuth,
-        new SubjectAlternativeNameExtension([
-          ...dns.map((value) => ({ type: "dns" as const, value })),
-          ...ip.map((value) => ({ type: "ip" as const, value })),
-        ]),
-      ),
-    client: (user, groups = []) =>
-      issue({ CN: [user], O: [...groups] }, ExtendedKeyUsage.clientAuth),
+    server: ({ dns = [], ip = [] }, until) => {
+      const san = new SubjectAlternativeNameExtension([
+        ...dns.map((value) => ({ type: "dns" as const, value })),
+        ...ip.map((value) => ({ type: "ip" as const, value })),
+      ]);
+      return issue({ CN: ["kube-apiserver"] }, ExtendedKeyUsage.serverAuth, { san, until });
+    },
+    client: (user, groups = [], until) =>
+      issue({ CN: [user], O: [...groups] }, ExtendedKeyUsage.clientAuth, { until }),
   };
 }
 
