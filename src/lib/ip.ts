@@ -49,6 +49,12 @@ export function parseAddressWithLength(
   return length <= bits(address.family) ? { address, length } : undefined;
 }
 
+/** Writes `fd00:0::1/64` as the kernel does, `fd00::1/64`, to compare with what it lists; other text as it came. */
+export function canonicalWithLength(text: string): string {
+  const parsed = parseAddressWithLength(text);
+  return parsed ? `${formatAddress(parsed.address)}/${parsed.length}` : text;
+}
+
 /** Returns the block of `length` bits that holds the address. */
 export function prefixOf(address: Address, length: number): Prefix {
   const host = BigInt(bits(address.family) - length);

@@ -3,7 +3,7 @@ import { type Invocation, parseInvocation } from "../../src/lib/cni/invocation.t
 import { Failure } from "../../src/lib/errors.ts";
 import type { Kernel, NewLink, NewLinkOptions } from "../../src/lib/linux/kernel.ts";
 import { silentLog } from "../../src/lib/log.ts";
-import type { Link, LinkAddress, Route } from "../../src/lib/netlink/types.ts";
+import type { Link, LinkAddress, Route, Rule } from "../../src/lib/netlink/types.ts";
 import type { AttachedInterface, AttachmentKey } from "../../src/lib/node/contract.ts";
 
 /** A namespace in memory: links, addresses and routes, with the errors that the kernel gives. */
@@ -11,6 +11,7 @@ export class FakeNamespace {
   readonly links: Link[] = [];
   readonly addresses: LinkAddress[] = [];
   readonly routes: Route[] = [];
+  readonly rules: Rule[] = [];
   /** Names of links whose creation fails, with the errno. */
   readonly refuse = new Map<string, string>();
 
@@ -55,6 +56,10 @@ export interface FakeWorld {
   readonly buried: AttachmentKey[];
   /** Each call of another plugin. */
   readonly plugins: { command: string; type: string; ifname: string; config: Json; args: string }[];
+  /** Kernel settings written in the pod, `name=value`. */
+  readonly sysctls: readonly string[];
+  /** One entry for each pause. */
+  readonly pauses: readonly number[];
 }
 
 type Json = Record<string, unknown>;
@@ -96,6 +101,8 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
   const asked: FakeWorld["asked"] = [];
   const buried: AttachmentKey[] = [];
   const plugins: FakeWorld["plugins"] = [];
+  const sysctls: string[] = [];
+  const pauses: number[] = [];
   const note =
     <T>(verb: string, answer: (body: T & AttachmentKey) => unknown) =>
     async (body: T & AttachmentKey) => {
@@ -143,6 +150,11 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
           },
     canFfi: () => options.ffi !== false,
     identify: (path) => ({ dev: 4n, ino: path === "/proc/self/ns/net" ? 1n : 2n }),
+    setSysctls(_netns, wanted) {
+      sysctls.push(...wanted.map(({ name, value }) => `${name}=${value}`));
+      return [];
+    },
+    pause: async () => void pauses.push(1),
     takeSlot: async () => () => {},
     findPlugin: async (type, path) => {
       if (type === "missing")
@@ -160,7 +172,7 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
     },
     log: silentLog,
   };
-  return { deps, host, pod, asked, buried, plugins };
+  return { deps, host, pod, asked, buried, plugins, sysctls, pauses };
 }
 
 /** Builds a call as Multus makes it, for the pod at `/pod`. */
@@ -214,6 +226,10 @@ function fakeKernel(here: FakeNamespace, pod: FakeNamespace): Kernel {
       const link = find(index);
       if (link && change.up !== undefined) link.up = change.up;
     },
+    deleteAltname(index, altname) {
+      const names = find(index)?.altnames ?? [];
+      names.splice(names.indexOf(altname), 1);
+    },
     addAltname: (index, altname) => void find(index)?.altnames.push(altname),
     addresses: (family) => here.addresses.filter((each) => !family || each.family === family),
     addAddress(index, address) {
@@ -221,6 +237,14 @@ function fakeKernel(here: FakeNamespace, pod: FakeNamespace): Kernel {
       here.addresses.push({ index, family, address, scope: 0, flags: 0, label: "" });
     },
     routes: ({ family }) => here.routes.filter((route) => route.family === family),
+    rules: (family) => here.rules.filter((rule) => rule.family === family),
+    addRule: (rule) => void here.rules.push(rule),
+    deleteRule(rule) {
+      const at = here.rules.indexOf(rule);
+      if (at >= 0) here.rules.splice(at, 1);
+      return at >= 0;
+    },
+    replaceRoute: (route) => void here.routes.push(route),
     addRoute(route) {
       if (here.routes.some(({ dst }) => dst === route.dst))
         throw new Failure("File exists", { code: "EEXIST" });

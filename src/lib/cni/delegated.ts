@@ -9,6 +9,7 @@ import { addRoutes } from "./links.ts";
 import { dnsOf } from "./nic-ipam.ts";
 import { callAll, callPlugin } from "./plugins.ts";
 import { planPodRoutes } from "./pod-routes.ts";
+import { settleAddresses } from "./settle.ts";
 
 /** Has every NIC made by the standard plugin of its type, all at once; the answer lists them in order. */
 export async function addDelegated(attachment: Attachment, deps: CniDeps): Promise<CniResult> {
@@ -29,8 +30,10 @@ export async function addDelegated(attachment: Attachment, deps: CniDeps): Promi
     }),
     deps,
   );
+  const result = mergeAnswers(at, answers);
+  if (at.pod.kernel) await settleAddresses(at.pod.kernel, result, deps);
   addOwnRoutes(at, answers, deps);
-  return mergeAnswers(at, answers);
+  return result;
 }
 
 /** Adds the delegates' NICs up: only interfaces in the pod, as v1.3.x showed them, with the addresses on them. */

@@ -1,4 +1,5 @@
 import type { Kernel, Netns } from "../linux/kernel.ts";
+import type { Sysctl, SysctlFailure } from "../linux/sysctl.ts";
 import type { Log } from "../log.ts";
 import type {
   AttachmentKey,
@@ -41,6 +42,10 @@ export interface CniDeps {
   canFfi(): boolean;
   /** Reads the identity of a namespace file without opening it. */
   identify(path: string): NetnsIdentity;
+  /** Writes kernel settings in a pod's namespace and returns what did not take. */
+  setSysctls(netns: Netns, wanted: readonly Sysctl[]): readonly SysctlFailure[];
+  /** Lets time pass (ms). */
+  pause(ms: number): Promise<void>;
   /** Waits for one of the node's places for kernel work; the answer gives it back. */
   takeSlot(): Promise<() => void>;
   /** Finds a plugin's file in CNI_PATH. */

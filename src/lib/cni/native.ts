@@ -2,6 +2,7 @@ import type { CniIp, CniResult } from "../api/cni-result.ts";
 import { emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
+import type { Netns } from "../linux/kernel.ts";
 import type { Link, Route } from "../netlink/types.ts";
 import { type LinkPlan, wantedMac } from "./attach-plan.ts";
 import type { Attachment } from "./attachment.ts";
@@ -11,6 +12,7 @@ import { addRoutes, configureLink, createLink, refuseOtherMode } from "./links.t
 import { dnsOf, staticAnswer } from "./nic-ipam.ts";
 import { callAll, callPlugin } from "./plugins.ts";
 import { planForeignRoutes, planPodRoutes } from "./pod-routes.ts";
+import { sysctlsOf } from "./sysctls.ts";
 
 type NativeAttachment = Attachment & { readonly plan: LinkPlan };
 
@@ -38,6 +40,7 @@ export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<Cn
       const wanted = { name, master, mac: i === 0 ? mac : "", plan: at.plan };
       const link = createLink(sides, wanted, at.undo);
       faultPoint("cni.add.created", i);
+      tune(link, answers[i]?.ips ?? [], { at, netns, deps });
       configureLink(pod, link, answers[i]?.ips.map(({ address }) => address) ?? []);
       faultPoint("cni.add.configured", i);
       links.push(link);
@@ -48,6 +51,18 @@ export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<Cn
   } finally {
     giveBack();
   }
+}
+
+/** A kernel without IPv6 has no settings for it: then adding the address says so. */
+function tune(
+  { name }: Link,
+  ips: readonly CniIp[],
+  { at, netns, deps }: { at: NativeAttachment; netns: Netns; deps: CniDeps },
+): void {
+  const addresses = ips.map(({ address }) => address);
+  const wanted = sysctlsOf(name, addresses, { pooled: at.network.pooled });
+  for (const { name: setting, why } of deps.setSysctls(netns, wanted))
+    deps.log.warn("kernel setting left as it is", { setting, why });
 }
 
 /** Returns each NIC's addresses: from nicd's reply, from the definition, or from the IPAM plugin, all NICs at once. */

@@ -1,6 +1,7 @@
 import { hasFfi, identify } from "../linux/libc.ts";
 import { openNetns } from "../linux/netns.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
+import { setSysctls } from "../linux/sysctl.ts";
 import { unixRequest } from "../linux/unixrequest.ts";
 import type { Log } from "../log.ts";
 import { NodeClient } from "../node/client.ts";
@@ -35,6 +36,8 @@ export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
     openNetns,
     canFfi: hasFfi,
     identify: hasFfi() ? identify : await slowIdentify(),
+    setSysctls,
+    pause: (ms) => Bun.sleep(ms),
     async takeSlot() {
       slot.take();
       return slot.giveBack;

@@ -17,6 +17,7 @@ export const MS_BIND = 0x1000;
 export const MNT_DETACH = 2;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
+export const O_WRONLY = 1;
 export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
@@ -109,6 +110,12 @@ export function close(fd: number): void {
 export function readFile(fd: number, buffer: Uint8Array): number {
   const got = retry(() => libc().read(fd, buffer, buffer.length));
   return check(got, `read file descriptor ${fd}`);
+}
+
+/** Writes bytes to a file descriptor in one call, as files of /proc want it, and returns how many it took. */
+export function writeFile(fd: number, bytes: Uint8Array): number {
+  const took = retry(() => libc().write(fd, bytes, bytes.length));
+  return check(took, `write to file descriptor ${fd}`);
 }
 
 /** Makes a folder; one that is there already is success. */

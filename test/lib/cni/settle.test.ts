@@ -1,0 +1,69 @@
+import { describe, expect, test } from "bun:test";
+import { settleAddresses } from "../../../src/lib/cni/settle.ts";
+import { fakeWorld } from "../../support/cnifakes.ts";
+
+const tentative = 0x40;
+const failed = 0x08;
+const result = {
+  interfaces: [{ name: "net1-0", sandbox: "/pod" }],
+  ips: [{ address: "fd00:0::1/64", interface: 0 }],
+  routes: [],
+  dns: {},
+};
+
+/** A pod whose address has `flags`, and loses them after `pauses` pauses. */
+function settling(flags: number, options: { pauses?: number; carrier?: boolean } = {}) {
+  const world = fakeWorld();
+  const { index } = world.pod.addLink("net1-0", { carrier: options.carrier ?? true });
+  const own = { index, family: 6 as const, scope: 0, label: "" };
+  const at = { ...own, address: "fd00::1/64", flags };
+  const other = { ...own, address: "fe80::1/64", flags: tentative | failed };
+  world.pod.addresses.push(at, other);
+  const pause = async (ms: number) => {
+    await world.deps.pause(ms);
+    if (world.pauses.length === options.pauses) at.flags = 0;
+  };
+  const pod = world.deps.openNetns("/pod").open();
+  return { world, done: () => settleAddresses(pod, result, { ...world.deps, pause }) };
+}
+
+describe("settleAddresses", () => {
+  test("returns at once when nothing is tentative, and does not look at link-local addresses", async () => {
+    const { world, done } = settling(0x80);
+    await done();
+    expect(world.pauses).toHaveLength(0);
+  });
+
+  test("waits until detection is over", async () => {
+    const { world, done } = settling(tentative, { pauses: 3 });
+    await done();
+    expect(world.pauses).toHaveLength(3);
+  });
+
+  test("does not wait for an optimistic address, which can be used, nor without carrier", async () => {
+    for (const { done, world } of [
+      settling(tentative | 0x04),
+      settling(tentative, { carrier: false }),
+    ]) {
+      await done();
+      expect(world.pauses).toHaveLength(0);
+    }
+  });
+
+  test("names an address that another node has", async () => {
+    await expect(settling(tentative | failed).done()).rejects.toMatchObject({
+      message: "The pod cannot use fd00::1/64",
+      code: "110",
+    });
+  });
+
+  test("gives up after ten seconds, and asks to be called again", async () => {
+    const { world, done } = settling(tentative);
+    await expect(done()).rejects.toMatchObject({
+      message: "The pod cannot use fd00::1/64 yet",
+      code: "11",
+    });
+    await done().catch(() => {});
+    expect(world.pauses.length).toBeGreaterThanOrEqual(500);
+  });
+});
