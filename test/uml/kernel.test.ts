@@ -10,6 +10,7 @@ const files = [
   "routes",
   "discovery",
   "cni-ipvlan",
+  "cni-sources",
 ].map((name) => `test/netns/${name}.test.ts`);
 
 describe("Kernel in User-Mode Linux", () => {

@@ -48,14 +48,17 @@ export function parseNetwork(header: CniHeader): CniNetwork {
     subnet: string(raw, "subnet", faults),
     masterNets: strings(raw, "masterNets", faults),
     pooled: ours && raw["multiNICIPAM"] === true,
+    sourceRouting: raw["sourceRouting"] === true,
     podArgs: parsePodArgs(raw, faults),
     runtimeConfig: parseRuntimeConfig(raw, faults),
     deviceID: string(raw, "deviceID", faults) || string(raw, "pciBusID", faults),
     master: string(raw, "master", faults),
   };
-  const flag = raw["multiNICIPAM"];
-  if (flag !== undefined && typeof flag !== "boolean")
-    faults.push({ path: "multiNICIPAM", problem: `is ${JSON.stringify(flag)}: true or false` });
+  for (const key of ["multiNICIPAM", "sourceRouting"]) {
+    const flag = raw[key];
+    if (flag !== undefined && typeof flag !== "boolean")
+      faults.push({ path: key, problem: `is ${JSON.stringify(flag)}: true or false` });
+  }
   refuse(faults);
   return network;
 }

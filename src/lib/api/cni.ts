@@ -85,6 +85,8 @@ export interface CniNetwork extends CniHeader {
   readonly masterNets: readonly string[];
   /** Addresses come from our pools. */
   readonly pooled: boolean;
+  /** Each NIC gets a routing table of its own in the pod. */
+  readonly sourceRouting: boolean;
   readonly podArgs: CniPodArgs;
   readonly runtimeConfig: RuntimeConfig;
   /** The device Multus took from the resource annotation (`deviceID`, `pciBusID`); "" when none. */

@@ -31,6 +31,9 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
   const pod = openPod(call, deps);
   const undo = new UndoStack();
   try {
+    const sources = network.sourceRouting ? await import("./route-by-source.ts") : undefined;
+    // At the bottom: the links go before it, and their rules with it.
+    if (sources) undo.push("delete rules", () => sources.sweepSourceRules(pod.kernel));
     if (pod.kernel) refuseTaken(pod.kernel.links(), { ifname: call.ifname, chained });
     faultPoint("cni.add.begin");
     const reply = await askForNics({ call, network, plan, pod, undo }, deps);
@@ -41,6 +44,7 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
       plan && makesLinks(network, plan, pod.kernel !== undefined)
         ? await addNative({ ...attachment, plan }, deps)
         : await addDelegated({ ...attachment, plan }, deps);
+    sources?.routeBySource(pod.kernel, result);
     if (!chained) nameFirst(pod, call.ifname, deps);
     faultPoint("cni.add.named");
     deps.log.info("attached", { ifname: call.ifname, network: network.name, why: reply.reason });
@@ -93,7 +97,7 @@ function mayHaveCommitted(error: unknown): boolean {
 /** Lets the first NIC answer to CNI_IFNAME too: Multus' default-route and chained plugins look for it (src/README.md, decision 10). */
 function nameFirst(pod: Pod, ifname: string, deps: CniDeps): void {
   const first = pod.kernel?.link(`${ifname}-0`);
-  if (!pod.kernel || !first) return;
+  if (!pod.kernel || !first || first.altnames.includes(ifname)) return;
   try {
     pod.kernel.addAltname(first.index, ifname);
   } catch (cause) {

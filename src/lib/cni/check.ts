@@ -2,7 +2,7 @@ import { type CniHeader, cniCode, refuse } from "../api/cni.ts";
 import { parseNetwork } from "../api/cni-network.ts";
 import type { CniResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
-import { formatPrefix, parsePrefix } from "../ip.ts";
+import { canonicalWithLength, formatPrefix, parsePrefix } from "../ip.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import type { Link } from "../netlink/types.ts";
 import type { CheckReply } from "../node/contract.ts";
@@ -14,6 +14,7 @@ import { isOurName } from "./links.ts";
 import { callAll, callPlugin } from "./plugins.ts";
 import { closePod, openPod } from "./pod.ts";
 import { previousResult, withPrevious } from "./previous.ts";
+import { faultsOfSourceRouting } from "./route-by-source.ts";
 
 /** Compares an attachment with its prevResult, with nicd's record and with the kernel; throws all that differs, code 111. */
 export async function check(call: Invocation, header: CniHeader, deps: CniDeps): Promise<void> {
@@ -77,6 +78,8 @@ function faultsOf(at: Wanted, seen: Seen): string[] {
     faults.push(...faultsOfAddresses(at, { link, recorded: nic?.addresses ?? [], seen }));
   }
   faults.push(...faultsOfRoutes(at, seen));
+  if (at.network.sourceRouting)
+    faults.push(...faultsOfSourceRouting(seen.pod, onlyOf(seen.before, call.ifname)));
   return faults;
 }
 
@@ -100,7 +103,7 @@ function faultsOfAddresses(
 ): string[] {
   const index = seen.before.interfaces.findIndex(({ name }) => name === link.name);
   const told = seen.before.ips.filter((ip) => ip.interface === index);
-  const wanted = new Set([...told.map(({ address }) => address), ...recorded]);
+  const wanted = new Set([...told.map(({ address }) => canonicalWithLength(address)), ...recorded]);
   const there = seen.pod
     .addresses()
     .filter((each) => each.index === link.index)
@@ -110,7 +113,8 @@ function faultsOfAddresses(
     .map((address) => `${link.name} lacks ${address}`);
   if (!network.pooled) return faults;
   for (const { address } of told) {
-    if (!recorded.includes(address)) faults.push(`nicd did not give ${address} to ${link.name}`);
+    if (!recorded.includes(canonicalWithLength(address)))
+      faults.push(`nicd did not give ${address} to ${link.name}`);
   }
   return faults;
 }
@@ -128,6 +132,14 @@ function faultsOfRoutes({ network }: Wanted, { pod }: Seen): string[] {
     const found = table.some((route) => route.dst === formatPrefix(prefix));
     return found ? [] : [`the pod has no route to ${dst}`];
   });
+}
+
+/** A chain's other plugins may have brought interfaces and addresses of their own. */
+function onlyOf(result: CniResult, ifname: string): CniResult {
+  const interfaces = result.interfaces.map((each) =>
+    isOurName(each.name, ifname) ? each : { name: each.name },
+  );
+  return { ...result, interfaces };
 }
 
 function report(call: Invocation, faults: readonly string[]): void {

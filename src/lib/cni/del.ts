@@ -27,9 +27,11 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
   const pod = openIfThere(call, deps);
   try {
     if (pod?.kernel) await deleteLinks(pod.kernel, call.ifname, deps);
+    if (pod?.kernel) unname(pod.kernel, call.ifname);
     faultPoint("cni.del.links");
     const errors = await deleteForeign(calls, { call, header, deps });
     faultPoint("cni.del.delegates");
+    if (pod?.kernel) await deleteRules(pod.kernel, deps);
     // A delegate's NIC that is still in the pod still answers to its address.
     const left = errors.length > 0 && pod?.kernel ? linksOf(pod.kernel, call.ifname) : [];
     if (left.length === 0) await release(attachmentKey(call, header.name), deps);
@@ -85,6 +87,23 @@ async function deleteLinks(pod: Kernel, ifname: string, deps: CniDeps): Promise<
     }
   } finally {
     giveBack();
+  }
+}
+
+/** A NIC that a plugin moves back to the host must not bring CNI_IFNAME along as an altname: the next pod's would clash. */
+function unname(pod: Kernel, ifname: string): void {
+  for (const { index, altnames } of linksOf(pod, ifname)) {
+    if (altnames.includes(ifname)) pod.deleteAltname(index, ifname);
+  }
+}
+
+/** Whatever the configuration says now: it may have said sourceRouting at ADD. */
+async function deleteRules(pod: Kernel, deps: CniDeps): Promise<void> {
+  const { sweepSourceRules } = await import("./route-by-source.ts");
+  try {
+    sweepSourceRules(pod);
+  } catch (error) {
+    deps.log.warn("rules of sourceRouting stay in the pod", { why: explain(error) });
   }
 }
 

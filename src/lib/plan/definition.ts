@@ -97,6 +97,7 @@ function definitionContent(network: MultiNicNetwork, sources: DefinitionSources)
     subnet: spec.subnet ?? "",
     masterNets: sources.masterNets,
     ...(spec.multiNICIPAM && { multiNICIPAM: true }),
+    ...(spec.sourceRouting && { sourceRouting: true }),
     daemonIP: "",
     daemonPort: sources.config?.spec.daemon.port ?? 11000,
   };

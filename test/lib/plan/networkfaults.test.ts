@@ -37,7 +37,6 @@ test.each<[Partial<MultiNicNetworkSpec>, string[]]>([
   [{ ipam: '{"type":"host-device-ipam"}', multiNICIPAM: false }, ["spec.ipam.type"]],
   [{ subnet: "10.0.0.0/8,11.0.0.0/8" }, ["spec.subnet"]],
   [{ masterNets: ["10.0.1.0/24", "eth1"] }, ["spec.masterNets[1]"]],
-  [{ sourceRouting: true }, ["spec.sourceRouting"]],
   [
     { subnet: "x", plugin: { type: "macvlan", args: { mtu: "big", mode: "l2" } }, ipam: "{" },
     ["spec.subnet", "spec.plugin.args.mtu", "spec.plugin.args.mode", "spec.ipam"],
