@@ -107,7 +107,7 @@ const handlers: Readonly<Record<Verb, (body: unknown, deps: ServerDeps) => unkno
   status: (body, { attachments, view }) => readiness(readStatus(body), attachments, view),
   record(body, { record }) {
     if (record) return record(readRecord(body));
-    throw new Failure("This nicd hands out no record");
+    throw new Failure("This nicd hands out no record", { code: String(faultCode.tryLater) });
   },
 };
 
