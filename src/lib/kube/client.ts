@@ -2,7 +2,7 @@ import type { KubeObject } from "../api/meta.ts";
 import { Failure } from "../errors.ts";
 import { parse, refusal, statusOf } from "./answer.ts";
 import type { KindName, Kinds, Kube, Where } from "./kube.ts";
-import { listAll } from "./list.ts";
+import { listAll, listVersions } from "./list.ts";
 import { objectOf } from "./objects.ts";
 import { pathOf, resources } from "./resources.ts";
 import { type Answer, type Call, send, type TransportOptions } from "./transport.ts";
@@ -41,6 +41,7 @@ export function createKube(options: KubeOptions): Kube {
       return objectOf(kind, parse(answer.body), { doing, name });
     },
     list: (kind, selection) => listAll(kind, selection ?? {}, options),
+    versions: (kind, selection) => listVersions(kind, selection, options),
     async create(kind, object) {
       const doing = `Cannot create ${title(kind, object)}`;
       const path = placed(kind, doing, { namespace: object.metadata.namespace });

@@ -65,6 +65,14 @@ export interface KubeList<T> {
   readonly resourceVersion: string;
 }
 
+/** An object's identity and version, without what it says. */
+export interface ObjectVersion {
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
 export type WatchEvent<T> =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
   | { readonly type: "BOOKMARK"; readonly resourceVersion: string };
@@ -77,6 +85,13 @@ export interface Kube {
   /** Returns undefined only when the server answered 404 for the object itself. */
   get<K extends KindName>(kind: K, name: string, where?: Where): Promise<Kinds[K] | undefined>;
   list<K extends KindName>(kind: K, selection?: Selection): Promise<KubeList<Kinds[K]>>;
+  /**
+   * Lists names and versions only, of a time not before `since`: what a copy is checked with. Absent where a client cannot.
+   */
+  versions?<K extends KindName>(
+    kind: K,
+    selection: Selection & { readonly since: string },
+  ): Promise<KubeList<ObjectVersion>>;
   create<K extends KindName>(kind: K, object: Kinds[K]): Promise<Kinds[K]>;
   /** PUT: `metadata.resourceVersion` must be set; a stale one fails with code `Conflict`. */
   replace<K extends KindName>(kind: K, object: Kinds[K]): Promise<Kinds[K]>;

@@ -1,6 +1,6 @@
 import { codeOf, Failure } from "../errors.ts";
 import { isRecord, parse, refusal } from "./answer.ts";
-import type { KindName, Kinds, KubeList, Selection } from "./kube.ts";
+import type { KindName, Kinds, KubeList, ObjectVersion, Selection } from "./kube.ts";
 import { itemOf } from "./objects.ts";
 import { pathOf } from "./resources.ts";
 import { send, type TransportOptions } from "./transport.ts";
@@ -22,32 +22,99 @@ export async function listAll<K extends KindName>(
   }
 }
 
+/** meta/v1 PartialObjectMetadataList; a server that has none answers with the objects, which serve as well. */
+const metadataOnly =
+  "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+
+/** Reads names and versions of a whole collection, of a time not before `since`. */
+export async function listVersions(
+  kind: KindName,
+  { since, ...selection }: Selection & { readonly since: string },
+  options: TransportOptions,
+): Promise<KubeList<ObjectVersion>> {
+  const doing = `Cannot list versions of ${kind} objects`;
+  const items: ObjectVersion[] = [];
+  const resourceVersion = await eachPage(
+    kind,
+    { selection, limit: pageSize, accept: metadataOnly, since, doing },
+    options,
+    (item) => {
+      const metadata = isRecord(item) && isRecord(item["metadata"]) ? item["metadata"] : {};
+      const text = (key: string) => (typeof metadata[key] === "string" ? metadata[key] : "");
+      const [name, uid, version] = [text("name"), text("uid"), text("resourceVersion")];
+      if (name === "" || version === "") {
+        throw new Failure(`${doing}: an item has no name or no resourceVersion`, {
+          code: "Unavailable",
+        });
+      }
+      items.push({
+        name,
+        namespace: text("namespace") || undefined,
+        uid,
+        resourceVersion: version,
+      });
+    },
+  );
+  return { items, resourceVersion };
+}
+
 async function pages<K extends KindName>(
   kind: K,
   { selection, limit }: { selection: Selection; limit: string | undefined },
   options: TransportOptions,
 ): Promise<KubeList<Kinds[K]>> {
   const doing = `Cannot list ${kind} objects`;
+  const items: Kinds[K][] = [];
+  const resourceVersion = await eachPage(kind, { selection, limit, doing }, options, (item) =>
+    items.push(itemOf(kind, item, { doing })),
+  );
+  return { items, resourceVersion };
+}
+
+interface PagesWanted {
+  readonly selection: Selection;
+  readonly limit: string | undefined;
+  readonly accept?: string;
+  /** Oldest resourceVersion that will do; the present one when left out. */
+  readonly since?: string;
+  readonly doing: string;
+}
+
+/** Reads page after page and hands out each item; returns the list's resourceVersion. */
+async function eachPage(
+  kind: KindName,
+  { selection, limit, accept, since, doing }: PagesWanted,
+  options: TransportOptions,
+  take: (item: unknown) => void,
+): Promise<string> {
   const path = pathOf(kind, { namespace: selection.namespace });
   const { labelSelector, fieldSelector } = selection;
-  const items: Kinds[K][] = [];
   let more: string | undefined;
   let resourceVersion: string;
   do {
-    const query = { labelSelector, fieldSelector, limit, continue: more };
-    const answer = await send({ method: "GET", path, query, repeat: "any", doing }, options);
+    // Later pages are of the first one's time: a continuation and a resourceVersion exclude each other.
+    const from =
+      since === undefined || more !== undefined
+        ? {}
+        : { resourceVersion: since, resourceVersionMatch: "NotOlderThan" };
+    const query = { labelSelector, fieldSelector, limit, continue: more, ...from };
+    const call = { method: "GET", path, query, repeat: "any", doing } as const;
+    const answer = await send(accept ? { ...call, accept } : call, options);
     if (answer.status !== 200) throw refusal(doing, answer.status, answer.body);
     const page = pageOf(kind, parse(answer.body), doing);
-    for (const item of page.items) items.push(itemOf(kind, item, { doing }));
+    for (const item of page.items) take(item);
     resourceVersion = page.resourceVersion;
     more = page.more;
   } while (more);
-  return { items, resourceVersion };
+  return resourceVersion;
 }
 
 function pageOf(kind: KindName, value: unknown, doing: string) {
   const unusable = (why: string) => new Failure(`${doing}: ${why}`, { code: "Unavailable" });
-  if (!isRecord(value) || value["kind"] !== `${kind}List`) {
+  const isList =
+    isRecord(value) &&
+    (value["kind"] === `${kind}List` || value["kind"] === "PartialObjectMetadataList");
+  if (!isList) {
     throw unusable(`the answer is not a ${kind}List`);
   }
   const { items, metadata } = value;

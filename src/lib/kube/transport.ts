@@ -27,6 +27,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** `application/json` when left out. */
+  readonly accept?: string;
   /** `any`: may be repeated whatever happened; `unsent`: only when the server surely did not act on it. */
   readonly repeat: "any" | "unsent";
   /** For messages: `Cannot get IPPool a`. */
@@ -157,7 +159,7 @@ export async function open(
   }
   const headers: Record<string, string> = {
     ...access.headers,
-    accept: "application/json",
+    accept: call.accept ?? "application/json",
     "user-agent": options.userAgent ?? "multinic",
   };
   const body = call.body === undefined ? null : JSON.stringify(call.body);

@@ -69,7 +69,7 @@ function asKube(part: object): Kube {
     throw new Error("an informer only lists and watches");
   };
   return new Proxy(Object.create(null), {
-    get: (_target, name) => Reflect.get(part, name) ?? nothing,
+    get: (_target, name) => Reflect.get(part, name) ?? (name === "versions" ? undefined : nothing),
   });
 }
 
