@@ -1,8 +1,18 @@
 import type { HostInterfaceRow } from "../api/kinds.ts";
 import { Failure } from "../errors.ts";
-import { comparePrefixes, formatPrefix, parsePrefix } from "../ip.ts";
+import {
+  type Nic,
+  nicsOfNames,
+  nicsOfPlanes,
+  nicsOfRows,
+  type Planes,
+  type Remarks,
+} from "./candidates.ts";
+import { type Gpu, type PciPlace, sysfsPci } from "./closeness.ts";
+import { type HeldNic, heldFailure, whyHeld } from "./heldnics.ts";
 import { type MasterUse, refuseConflict } from "./masteruse.ts";
-import { compareNics } from "./nics.ts";
+import { loadOf, type NicLoad, type NicState } from "./nicload.ts";
+import { narrow } from "./strategies.ts";
 
 export interface NicRequest {
   readonly nics?: number;
@@ -12,25 +22,33 @@ export interface NicRequest {
 }
 
 /** What the choice depends on: the network, the pod's wish, and what this host has. */
-export interface SelectionInput {
-  readonly network: string;
-  /** Planes in order; [] = every plane of the host. */
-  readonly masterNets: readonly string[];
+export interface SelectionInput extends Planes {
   /** `attachPolicy.strategy`; unknown words act as none, as in v1.3.x. */
   readonly strategy: string;
-  /** Each NIC of one net is a plane of its own. */
-  readonly rails: boolean;
+  /** `attachPolicy.target`, for a pod that names none. */
+  readonly target?: string | undefined;
   readonly pluginType: string;
   readonly mode: string;
   readonly request: NicRequest;
+  /** Devices of the pod that are its NICs: they replace the choice. */
   readonly deviceIDs: readonly string[];
   /** Rows of HostInterface; a NIC of two families has two. */
   readonly nics: readonly HostInterfaceRow[];
+  /** Speed, use and place of each NIC, by name. */
+  readonly states?: ReadonlyMap<string, NicState>;
   /** `spec.ids` of the DeviceClass the request names; undefined when there is no such object. */
   readonly classIds: readonly { vendor: string; products: readonly string[] }[] | undefined;
   /** Returns the PCI address of a virtual function's physical one. */
   readonly parentOf: (pciAddress: string) => string | undefined;
   readonly uses: readonly MasterUse[];
+  /** NICs and functions that are in pods. */
+  readonly held?: readonly HeldNic[];
+  /** Bandwidth promised to pods of this node, by master (kbit/s). */
+  readonly promised?: ReadonlyMap<string, number>;
+  /** Accelerators that the pod has. */
+  readonly gpus?: readonly Gpu[];
+  /** Where NICs and GPUs sit, by PCI address. */
+  readonly places?: ReadonlyMap<string, PciPlace>;
 }
 
 export interface ChosenNic {
@@ -40,22 +58,32 @@ export interface ChosenNic {
   readonly pciAddress: string;
   /** All net addresses of the NIC, one per family. */
   readonly nets: readonly string[];
+  /** Its share of the target, to be counted as used from now on (kbit/s). */
+  readonly promisedKbps?: number;
+}
+
+/** A NIC of the host as the choice saw it. */
+export interface ConsideredNic {
+  readonly master: string;
+  readonly nets: readonly string[];
+  readonly chosen: boolean;
+  /** Why it was taken or left. */
+  readonly why: string;
+  readonly load: NicLoad;
+  readonly numaNode?: number;
 }
 
 export interface Selection {
   readonly nics: readonly ChosenNic[];
   readonly reason: string;
+  /** Every NIC of the host, chosen ones first, in order. */
+  readonly considered: readonly ConsideredNic[];
 }
 
-/** Strategies that are not built yet: they choose as `none` and the reason says so. */
-const notYet = ["topology", "costOpt", "perfOpt"];
-
-/** A pod interface that a lost pod left in the host's namespace: never a master. */
-const leftover = /^net\d+(-\d+)?$/;
-
 /**
- * Chooses the NICs of an attachment: by device, by name, or every plane in order. Throws code 101 when no NIC is left, 7 when the request
- * contradicts the network, 11 when the DeviceClass is not known, 103 when another network's links exclude these.
+ * Chooses the NICs of an attachment: by device, by name, or by the network's strategy. Throws code 101 when no NIC is left, 7
+ * when the request contradicts the network, 11 when the DeviceClass is not known, 103 when other pods' links or devices exclude
+ * these, 106 when NICs do not carry the target.
  */
 export function selectNics(input: SelectionInput): Selection {
   const found = input.deviceIDs.length > 0 ? byDevice(input) : byPlane(input);
@@ -63,204 +91,120 @@ export function selectNics(input: SelectionInput): Selection {
   return found;
 }
 
-interface Nic extends ChosenNic {
-  readonly vendor: string;
-  readonly product: string;
-}
-
 function byPlane(input: SelectionInput): Selection {
-  const { request } = input;
-  const host = hostNics(input.nics);
-  const planes = planesOf(host, input);
-  const notes = [...planes.notes];
-  let chosen = planes.nics;
-  const masters = request.masters ?? [];
-  if (masters.length > 0) chosen = namedMasters(masters, { host, planes, input, notes });
-  if (input.strategy === "devClass") chosen = ofClass(chosen, input, notes);
-  else if (notYet.includes(input.strategy)) {
-    notes.push(`strategy ${input.strategy} is not built yet, chosen as none`);
-  }
-  const nics = request.nics ?? 0;
-  if (masters.length === 0 && nics > 0 && nics < chosen.length) {
-    notes.push(`cut to ${nics} of ${chosen.length}`);
-    chosen = chosen.slice(0, nics);
-  }
-  if (chosen.length === 0) throw noNic(input, host);
-  return { nics: chosen.map(plain), reason: reasonOf(input, chosen, notes) };
+  const host = nicsOfRows(input.nics);
+  const remarks: Remarks = { notes: [], why: new Map() };
+  const found = nicsOfPlanes(host, input, remarks);
+  const names = input.request.masters ?? [];
+  const named = names.length > 0;
+  const all = named ? nicsOfNames(names, { host, found, planes: input }, remarks) : [...found.nics];
+  const open = withoutHeld(all, input, remarks);
+  const loads = new Map(host.map((nic) => [nic.master, loadOfNic(nic.master, input)]));
+  const chosen = narrow(open, { input, named, loads, remarks });
+  if (chosen.length === 0) throw noNic(input, host, remarks);
+  const nics = chosen.map((nic) => {
+    const { master, netAddress, pciAddress, nets, promisedKbps } = nic;
+    return { master, netAddress, pciAddress, nets, ...(promisedKbps && { promisedKbps }) };
+  });
+  return {
+    nics,
+    reason: reasonOf(input, nics, remarks),
+    considered: consider(host, { nics, input, remarks }),
+  };
 }
 
-/** Merges the rows of a NIC; leftovers of lost pods do not count. */
-function hostNics(rows: readonly HostInterfaceRow[]): Nic[] {
-  const nics = new Map<string, Nic>();
-  for (const row of rows) {
-    if (leftover.test(row.interfaceName)) continue;
-    const seen = nics.get(row.interfaceName);
-    const nets = [...(seen?.nets ?? []), ...(row.netAddress ? [row.netAddress] : [])].sort(
-      compareNets,
-    );
-    nics.set(row.interfaceName, {
-      master: row.interfaceName,
-      nets,
-      netAddress: nets[0] ?? "",
-      pciAddress: row.pciAddress ?? seen?.pciAddress ?? "",
-      vendor: hex(row.vendor ?? seen?.vendor ?? ""),
-      product: hex(row.product ?? seen?.product ?? ""),
-    });
-  }
-  const place = ({ master, pciAddress }: Nic) => ({ interfaceName: master, pciAddress });
-  return [...nics.values()].sort((a, b) => compareNics(place(a), place(b)));
-}
-
-interface Planes {
-  readonly nics: Nic[];
-  /** NICs that share a plane with one of a lower PCI address, and that one. */
-  readonly shadowed: ReadonlyMap<string, string>;
-  readonly notes: readonly string[];
-}
-
-/** Returns the host's NICs in masterNets order, one per plane (all of them with `rails`), and what was skipped. */
-function planesOf(host: readonly Nic[], input: SelectionInput): Planes {
-  const wanted =
-    input.masterNets.length > 0
-      ? input.masterNets.map(canonical)
-      : host.flatMap((nic) => nic.nets.map(canonical)).sort(compareNets);
-  const nics = new Map<string, Nic>();
-  const shadowed = new Map<string, string>();
-  const missing: string[] = [];
-  for (const net of new Set(wanted)) {
-    const on = host.filter((nic) => nic.nets.some((text) => canonical(text) === net));
-    const [owner] = on;
-    if (!owner) missing.push(net);
-    for (const nic of on) {
-      const netAddress = nic.nets.find((text) => canonical(text) === net) ?? "";
-      if (nics.has(nic.master)) continue;
-      if (nic === owner || input.rails) nics.set(nic.master, { ...nic, netAddress });
-      else if (owner) shadowed.set(nic.master, owner.master);
-    }
-  }
-  const notes = missing.length > 0 ? [`${missing.join(", ")} not on this host`] : [];
-  return { nics: [...nics.values()], shadowed, notes };
-}
-
-/** Masters win over `nics` and keep their own order; one that this host lacks is skipped like a plane it lacks. */
-function namedMasters(
-  masters: readonly string[],
-  from: { host: readonly Nic[]; planes: Planes; input: SelectionInput; notes: string[] },
-): Nic[] {
-  const chosen: Nic[] = [];
-  for (const name of new Set(masters)) {
-    const plane = from.planes.nics.find((nic) => nic.master === name);
-    const nic = from.host.find((n) => n.master === name);
-    const owner = from.planes.shadowed.get(name);
-    if (plane) chosen.push(plane);
-    else if (owner !== undefined) {
-      throw refused(
-        from.input,
-        `master ${name} shares its net with ${owner}, which has the lower PCI address (PlaneConflict); name ${owner}, or set rails: true in the network`,
-      );
-    } else if (!nic) {
-      from.notes.push(`master ${name} not on this host`);
-    } else if (from.input.masterNets.length === 0) {
-      chosen.push(nic);
-    } else {
-      throw refused(
-        from.input,
-        `master ${name} (${nic.nets.join(", ") || "no address"}) is outside masterNets ${from.input.masterNets.join(", ")}; name one of ${from.planes.nics.map((n) => n.master).join(", ") || "this network's NICs"}`,
-      );
-    }
-  }
-  return chosen;
-}
-
-function ofClass(nics: readonly Nic[], input: SelectionInput, notes: string[]): Nic[] {
-  const name = input.request.class ?? "";
-  if (name === "") {
-    throw refused(
-      input,
-      "strategy devClass needs a class: set cni-args.class in the pod's annotation",
-    );
-  }
-  if (!input.classIds) {
-    throw new Failure(
-      `Cannot choose NICs for network ${input.network}: DeviceClass ${name} is not known on this node; create it or mend cni-args.class`,
-      { code: "11" },
-    );
-  }
-  const ids = input.classIds;
-  const fits = (nic: Nic) =>
-    ids.some(
-      (id) => hex(id.vendor) === nic.vendor && id.products.some((p) => hex(p) === nic.product),
-    );
-  const out = nics.filter((nic) => nic.vendor !== "" && !fits(nic));
-  if (out.length > 0) notes.push(`${out.map((n) => n.master).join(", ")} not of class ${name}`);
-  return nics.filter((nic) => nic.vendor !== "" && fits(nic));
+/** A NIC that a pod asked for by name is refused by name; others are passed over. */
+function withoutHeld(nics: readonly Nic[], input: SelectionInput, remarks: Remarks): Nic[] {
+  const named = (input.request.masters?.length ?? 0) > 0;
+  return nics.filter((nic) => {
+    const why = whyHeld(nic, { ...input, held: input.held ?? [] });
+    if (why === undefined) return true;
+    if (named) throw heldFailure(input.network, nic.master, why);
+    remarks.why.set(nic.master, why);
+    remarks.notes.push(`${nic.master} ${why}`);
+    return false;
+  });
 }
 
 /** The kubelet already chose: each device is a NIC, or a virtual function of one. */
 function byDevice(input: SelectionInput): Selection {
-  const host = hostNics(input.nics);
-  const chosen: ChosenNic[] = [];
-  for (const id of new Set(input.deviceIDs)) {
+  const host = nicsOfRows(input.nics);
+  const nics: ChosenNic[] = [];
+  const why = new Map<string, string>();
+  for (const id of new Set(input.deviceIDs.map(sysfsPci))) {
     const parent = input.parentOf(id);
     const nic = host.find(
       (n) => n.pciAddress !== "" && (n.pciAddress === id || n.pciAddress === parent),
     );
-    chosen.push(
-      nic
-        ? { ...plain(nic), pciAddress: id }
-        : { master: "", netAddress: "", pciAddress: id, nets: [] },
-    );
+    const device = { master: nic?.master ?? "", pciAddress: id };
+    const held = whyHeld(nic?.pciAddress === id ? device : { ...device, master: "" }, {
+      ...input,
+      held: input.held ?? [],
+    });
+    if (held !== undefined) throw heldFailure(input.network, `device ${id}`, held);
+    if (nic)
+      why.set(
+        nic.master,
+        nic.pciAddress === id ? "is a device of the pod" : `function ${id} is a device of the pod`,
+      );
+    nics.push({
+      ...device,
+      netAddress: nic?.netAddress ?? "",
+      nets: nic?.nets ?? [],
+    });
   }
-  return { nics: chosen, reason: `devices given by the kubelet: ${input.deviceIDs.join(", ")}` };
+  const reason = `devices given by the kubelet: ${input.deviceIDs.join(", ")}`;
+  const remarks = { notes: [], why };
+  return { nics, reason, considered: consider(host, { nics, input, remarks }) };
 }
 
-function noNic(input: SelectionInput, host: readonly Nic[]): Failure {
+function consider(
+  host: readonly Nic[],
+  of: { nics: readonly ChosenNic[]; input: SelectionInput; remarks: Remarks },
+): ConsideredNic[] {
+  const { nics, input, remarks } = of;
+  const order = new Map(nics.map((nic, i) => [nic.master, i]));
+  const rows = host.map(({ master, nets }) => {
+    const numaNode = input.states?.get(master)?.numaNode;
+    const chosen = order.has(master);
+    const why = remarks.why.get(master) ?? (chosen ? "in masterNets order" : "was not needed");
+    const load = loadOfNic(master, input);
+    return { master, nets, chosen, why, load, ...(numaNode !== undefined && { numaNode }) };
+  });
+  const last = nics.length;
+  return rows.sort((a, b) => (order.get(a.master) ?? last) - (order.get(b.master) ?? last));
+}
+
+function loadOfNic(master: string, input: SelectionInput): NicLoad {
+  return loadOf(input.states?.get(master), input.promised?.get(master) ?? 0);
+}
+
+function noNic(input: SelectionInput, host: readonly Nic[], remarks: Remarks): Failure {
   const { request } = input;
   const asked = [
     input.masterNets.length > 0 ? `masterNets ${input.masterNets.join(", ")}` : "every plane",
     ...(request.masters?.length ? [`masters ${request.masters.join(", ")}`] : []),
     ...(input.strategy === "devClass" ? [`class ${request.class ?? ""}`] : []),
   ];
-  const has = host.map((nic) =>
-    [nic.master, nic.nets.join(" ") || "no address", nic.vendor && `${nic.vendor}:${nic.product}`]
-      .filter((part) => part !== "")
-      .join(" "),
-  );
+  const has = host.map((nic) => {
+    const why = remarks.why.get(nic.master) ?? "";
+    return [
+      nic.master,
+      nic.nets.join(" ") || "no address",
+      nic.vendor && `${nic.vendor}:${nic.product}`,
+      /^(is in pod|carries)/.test(why) && `(${why})`,
+    ]
+      .filter((part) => part)
+      .join(" ");
+  });
   return new Failure(
     `No NIC for network ${input.network}: asked for ${asked.join("; ")}; this host has ${has.join(", ") || "no secondary NIC"}`,
     { code: "101" },
   );
 }
 
-function reasonOf(
-  input: SelectionInput,
-  nics: readonly ChosenNic[],
-  notes: readonly string[],
-): string {
+function reasonOf(input: SelectionInput, nics: readonly ChosenNic[], { notes }: Remarks): string {
   const list = nics.map((nic) => `${nic.master} (${nic.netAddress || "no address"})`).join(", ");
   const how = input.request.masters?.length ? "masters" : input.strategy || "none";
   return [`${how}: ${list}`, ...notes].join("; ");
-}
-
-function refused(input: SelectionInput, why: string): Failure {
-  return new Failure(`Cannot choose NICs for network ${input.network}: ${why}`, { code: "7" });
-}
-
-function plain(nic: ChosenNic): ChosenNic {
-  const { master, netAddress, pciAddress, nets } = nic;
-  return { master, netAddress, pciAddress, nets };
-}
-
-function hex(id: string): string {
-  return id.toLowerCase().replace(/^0x/, "");
-}
-
-function canonical(net: string): string {
-  const prefix = parsePrefix(net);
-  return prefix ? formatPrefix(prefix) : net;
-}
-
-function compareNets(a: string, b: string): number {
-  const [x, y] = [parsePrefix(a), parsePrefix(b)];
-  return x && y ? comparePrefixes(x, y) : a < b ? -1 : a > b ? 1 : 0;
 }

@@ -201,14 +201,39 @@ describe("selectNics", () => {
     expect(reason).toBe("none: eth1 (10.0.1.0/24); 10.9.0.0/24 not on this host; cut to 1 of 3");
   });
 
-  test.each(["topology", "costOpt", "perfOpt"])(
-    "says that %s is not built yet and chose as none",
-    (strategy) => {
-      const selection = selectNics(input({ strategy }));
-      expect(selection.nics).toHaveLength(3);
-      expect(selection.reason).toContain(`strategy ${strategy} is not built yet, chosen as none`);
-    },
-  );
+  test("lists every NIC of the host with why it was taken or left, chosen ones first", () => {
+    const nics = [...three, row("eth4", "10.9.0.0/24"), row("eth5", "10.0.1.0/24")];
+    const request = { nics: 1 };
+    const { considered } = selectNics(input({ nics, request, masterNets: nets.toReversed() }));
+    expect(considered.map(({ master, chosen, why }) => [master, chosen, why])).toEqual([
+      ["eth3", true, "in masterNets order"],
+      ["eth1", false, "cut: nics is 1"],
+      ["eth2", false, "cut: nics is 1"],
+      ["eth4", false, "is outside masterNets"],
+      ["eth5", false, "shares its net with eth1 (PlaneConflict)"],
+    ]);
+  });
+
+  test.each<[string, Partial<SelectionInput>, string[]]>([
+    [
+      "never a NIC that is in another pod",
+      { held: [{ master: "eth1", pciAddress: "0000:00:05.0", network: "n", pod: "a/b" }] },
+      ["eth2", "eth3"],
+    ],
+    [
+      "a NIC of which another pod has a function",
+      { held: [{ master: "eth1", pciAddress: "0000:00:05.2", network: "n", pod: "a/b" }] },
+      ["eth1", "eth2", "eth3"],
+    ],
+    [
+      "never a NIC with links of others for a plugin that moves it",
+      {
+        pluginType: "host-device",
+        uses: [{ master: "eth2", network: "n", pluginType: "ipvlan", mode: "l3" }],
+      },
+      ["eth1", "eth3"],
+    ],
+  ])("chooses %s", (_, more, want) => expect(masters(more)).toEqual(want));
 
   test("takes the kubelet's devices instead of a selection: a NIC, a function of one, an unknown one", () => {
     const { nics } = selectNics(
