@@ -32,6 +32,7 @@ export async function startNicd(flags: Flags): Promise<number> {
       node,
       paths: nodePaths(),
       criSockets: settings.criSockets,
+      devices: settings.devices,
       programs:
         settings.cniDir === undefined
           ? undefined

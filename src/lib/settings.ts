@@ -10,6 +10,8 @@ export interface NodePaths {
   readonly stateDir: string;
   /** Root of the sysfs tree that discovery reads. */
   readonly sysRoot: string;
+  /** Root of the procfs tree that GPUs are looked up in. */
+  readonly procRoot: string;
   /** The host's iproute2 folder (`/etc/iproute2` as nicd sees it); "" = not given to us. */
   readonly iproute2Dir: string;
 }
@@ -20,6 +22,7 @@ export function nodePaths(env: Environment = process.env): NodePaths {
     runDir: env["MULTINIC_RUN_DIR"] || "/run/multinic",
     stateDir: env["MULTINIC_STATE_DIR"] || "/var/lib/multinic",
     sysRoot: env["MULTINIC_SYS_ROOT"] || "/sys",
+    procRoot: env["MULTINIC_PROC_ROOT"] || "/proc",
     iproute2Dir: env["MULTINIC_IPROUTE2_DIR"] ?? "",
   };
 }
@@ -72,12 +75,19 @@ export function daemonSettings(env: Environment = process.env): {
   cniDir: string | undefined;
   /** The host's /usr, to look for the loader; undefined = not looked for. */
   hostUsr: string | undefined;
+  /** Where the kubelet and NVIDIA's topology daemon tell of devices; the DaemonSet mounts their folders here. */
+  devices: { checkpoint: string; podResources: string; topology: string };
 } {
   const given = env["MULTINIC_CRI_SOCKET"];
   return {
     node: env["K8S_NODENAME"] ?? "",
     cniDir: env["MULTINIC_CNI_DIR"] || undefined,
     hostUsr: env["MULTINIC_HOST_USR"] || undefined,
+    devices: {
+      checkpoint: "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint",
+      podResources: "/var/lib/kubelet/pod-resources/kubelet.sock",
+      topology: "/run/nvidia-topologyd/virtualTopology.xml",
+    },
     criSockets: given ? [given] : ["/run/containerd/containerd.sock", "/run/crio/crio.sock"],
   };
 }

@@ -44,6 +44,7 @@ export interface PciFacts {
     rate: string;
     netdev: string;
   }[];
+  gpuUuid?: string;
 }
 interface VirtualFacts extends NetFacts {
   kind: string;
@@ -86,6 +87,14 @@ export function writeSysfs(machine: Pick<Machine, "pci" | "virtual" | "numaNodes
   linkStacked(root, machine);
   for (const node of machine.numaNodes) {
     write(root, `devices/system/node/node${node.id}/cpulist`, node.cpulist);
+  }
+}
+
+/** Makes the files in which the NVIDIA driver names the machine's GPUs, below a procfs root. */
+export function writeProcfs(machine: Pick<Machine, "pci">, root: string) {
+  for (const { address, gpuUuid } of machine.pci) {
+    const text = `Model: \t\t NVIDIA H100 80GB HBM3\nGPU UUID: \t ${gpuUuid}\nBus Type: \t PCIe`;
+    if (gpuUuid) write(root, `driver/nvidia/gpus/${address}/information`, text);
   }
 }
 

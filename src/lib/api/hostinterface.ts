@@ -64,7 +64,8 @@ export const hostInterfaceStatus = z
     stat: z
       .record(z.string(), z.unknown())
       .meta({
-        description: "Counters of earlier versions; kept, not written.",
+        description:
+          "Traffic of the busiest NIC: interfaceName, txRate and rxRate (bit/s), txDropRate and rxDropRate (packets/s), lastTx, lastRx, lastTxDrop, lastRxDrop, lastTimestamp (seconds), count (pod interfaces on it). Written when it moves, at most once a minute; status.interfaces has every NIC's rates.",
         "x-kubernetes-preserve-unknown-fields": true,
       })
       .optional(),

@@ -12,8 +12,7 @@ import {
   type GcReply,
   type GcRequest,
 } from "../node/contract.ts";
-import { linkTypes } from "../plan/hostnics.ts";
-import { type Selection, selectNics } from "../plan/selection.ts";
+import type { Selection } from "../plan/selection.ts";
 import { Addressing } from "./addressing.ts";
 import {
   type AttachmentRecord,
@@ -22,7 +21,10 @@ import {
   keyOf,
   replyOf,
 } from "./attachmentrecord.ts";
+import { type ChoiceSources, choosable, chooseNics, type Wish } from "./choice.ts";
 import { MasterUses } from "./masteruses.ts";
+import { NicHolds } from "./nicholds.ts";
+import type { PodHardware } from "./podhardware.ts";
 import type { Store } from "./store.ts";
 import type { NodeView } from "./view.ts";
 
@@ -44,19 +46,22 @@ export class Attachments {
   readonly #deps: AttachmentDeps;
   readonly #addressing: Addressing;
   readonly #uses: MasterUses;
+  readonly #holds: NicHolds;
   readonly #listeners = new Set<(network: string) => void>();
 
   constructor(deps: AttachmentDeps) {
     this.#deps = deps;
     this.#addressing = new Addressing(deps.store.records);
     this.#uses = new MasterUses(deps.store.records);
+    this.#holds = new NicHolds(deps.store.records);
   }
 
   /**
    * Chooses NICs, takes their addresses and records it, all or nothing. A key that is attached gets its recorded answer
-   * again. Throws a `Failure` whose code is a `faultCode` as text.
+   * again. `hardware` = the pod's devices, where the choice depends on them. Throws a `Failure` whose code is a `faultCode` as
+   * text.
    */
-  attach(request: AttachRequest): AttachReply {
+  attach(request: AttachRequest, hardware?: PodHardware): AttachReply {
     const { store, now } = this.#deps;
     const kept = store.records.find(request);
     if (kept) {
@@ -73,7 +78,7 @@ export class Attachments {
     faultPoint("nicd.attach.begin");
     const record = this.#heard(request, at, () =>
       this.#commit(() => {
-        const made = this.#make(request, at);
+        const made = this.#make(request, { at, hardware });
         store.records.insert(made);
         store.graves.open(request);
         faultPoint("nicd.attach.uncommitted");
@@ -82,6 +87,7 @@ export class Attachments {
     );
     faultPoint("nicd.attach.committed");
     this.#uses.add(record);
+    this.#holds.add(record);
     this.#changed(request.network);
     return replyOf(record);
   }
@@ -115,8 +121,12 @@ export class Attachments {
 
   /** Chooses NICs as an attach without wishes would, for STATUS; changes nothing. */
   preview(request: Pick<AttachRequest, "network" | "ref">): Selection {
-    // A strategy only narrows what is there, and devClass wants a class that only pods name.
-    return this.#select({ ...request, request: {}, deviceIDs: [] }, "none");
+    return choosable(request, this.#sources(undefined));
+  }
+
+  /** Chooses NICs as an attach of this wish would now; changes nothing and throws what `attach` throws. */
+  choose(wish: Wish, hardware?: PodHardware): Selection {
+    return chooseNics(wish, this.#sources(hardware));
   }
 
   /** Addresses in pools of this node; for STATUS. */
@@ -160,10 +170,13 @@ export class Attachments {
     }
   }
 
-  #make(request: AttachRequest, at: number): AttachmentRecord {
+  #make(
+    request: AttachRequest,
+    { at, hardware }: { at: number; hardware: PodHardware | undefined },
+  ): AttachmentRecord {
     const { view, bootId } = this.#deps;
     const { network, ref } = request;
-    const { nics, reason } = this.#select(request);
+    const { nics, reason } = this.choose(request, hardware);
     const pools = view.pools(network);
     const addresses = ref.pooled
       ? this.#addressing.give({ network, subnet: ref.subnet, nics, ips: request.ips, pools }, at)
@@ -184,38 +197,15 @@ export class Attachments {
         master: nic.master,
         netAddress: nic.netAddress,
         pciAddress: nic.pciAddress,
+        ...(nic.promisedKbps !== undefined && { promisedKbps: nic.promisedKbps }),
         addresses: addresses[i] ?? [],
       })),
     };
   }
 
-  #select(
-    request: Pick<AttachRequest, "network" | "ref" | "request" | "deviceIDs">,
-    strategy?: "none",
-  ): Selection {
+  #sources(hardware: PodHardware | undefined): ChoiceSources {
     const { view } = this.#deps;
-    const nics = view.nics();
-    if (!nics) {
-      throw new Failure("This node's NICs have not been read yet: nicd has just started", {
-        code: String(faultCode.tryLater),
-      });
-    }
-    const spec = view.network(request.network);
-    const unlinkable = linkTypes.has(request.ref.pluginType) ? view.unlinkable?.() : undefined;
-    return selectNics({
-      network: request.network,
-      masterNets: request.ref.masterNets,
-      strategy: strategy ?? spec?.attachPolicy?.strategy ?? "none",
-      rails: spec?.rails ?? false,
-      pluginType: request.ref.pluginType,
-      mode: request.ref.mode,
-      request: request.request,
-      deviceIDs: request.deviceIDs,
-      nics: nics.filter((nic) => unlinkable?.has(nic.interfaceName) !== true),
-      classIds: request.request.class ? view.deviceClass(request.request.class)?.ids : undefined,
-      parentOf: (pci) => view.parentOf(pci),
-      uses: this.#uses.list(),
-    });
+    return { view, uses: this.#uses.list(), holds: this.#holds, hardware };
   }
 
   /** A repeated attach may name another namespace file: proofs must look at the one in use. */
@@ -243,6 +233,7 @@ export class Attachments {
     const addresses = record.interfaces.flatMap((nic) => nic.addresses);
     this.#addressing.release(record.network, addresses, at);
     this.#uses.remove(record);
+    this.#holds.remove(record);
     this.#changed(record.network);
     return record;
   }
@@ -254,6 +245,7 @@ export class Attachments {
     } catch (error) {
       this.#addressing.forget();
       this.#uses.forget();
+      this.#holds.forget();
       throw error;
     }
   }

@@ -25,10 +25,12 @@ import { type ObserveRequest, registerNodeMetrics } from "./metrics.ts";
 import { openNodeRecord } from "./noderecord.ts";
 import { NodeWork } from "./nodework.ts";
 import { offerNics } from "./offernics.ts";
+import { type HardwarePaths, readPodHardware } from "./podhardware.ts";
 import { CniPrograms, type ProgramsOptions } from "./programs.ts";
 import { programsWork } from "./programswork.ts";
 import { publishPools } from "./publishpools.ts";
 import { recordReply } from "./recordreply.ts";
+import { followResources } from "./resourcenames.ts";
 import { serveNode } from "./server.ts";
 import { tellHost, tellPod } from "./troubleevents.ts";
 
@@ -38,6 +40,8 @@ export interface DaemonOptions {
   readonly paths: NodePaths;
   /** CRI sockets to look for, the first that exists counts. */
   readonly criSockets: readonly string[];
+  /** Files and socket that tell of pods' devices. */
+  readonly devices: Pick<HardwarePaths, "checkpoint" | "podResources" | "topology">;
   /** Where the CNI programs are installed from and to; undefined = somebody else does that, as in the lab. */
   readonly programs: Omit<ProgramsOptions, "log" | "now"> | undefined;
   /** Port of health and metrics; 0 = none. */
@@ -75,6 +79,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
     const criSocket = options.criSockets.find((path) => existsSync(path));
     const copies = createCopies(kube, { ...options, withPods: criSocket === undefined }, signal);
     feedView(copies, view, signal);
+    followResources({ kube, networks: copies.networks, view, log }, signal);
     offerNics({ discovery, copies, view, store, node }, signal);
 
     const events = createEvents(kube, { component: "multinic-nicd", host: node, log });
@@ -95,6 +100,13 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       log,
       socket: socketPath(paths),
       observe: (verb, seconds, code) => observeRequest?.(verb, seconds, code),
+      hardware: ({ pod, network }) =>
+        readPodHardware(pod, {
+          paths: { ...paths, ...options.devices },
+          nics: (view.nics() ?? []).map((nic) => nic.pciAddress ?? ""),
+          network: view.resources(network),
+          log,
+        }),
       refused: (request, error) => tellPod(events, request, error),
     });
     const sandboxes = criSocket === undefined ? undefined : new CriSandboxes(criSocket);
@@ -128,6 +140,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
         tombstones: tombstoneDir(paths),
         leaving,
         pace: () => paceOf(config()?.spec),
+        measured: (rates) => view.setRates(rates),
         conditions: () => [
           attachable(copies.networks.list(), attachments, view),
           ...(programs ? [programs.condition] : []),

@@ -12,6 +12,7 @@ import {
   sameValue,
 } from "../plan/hostinterface.ts";
 import type { Pace } from "../plan/pace.ts";
+import { busiestStat, type NicStat, type Rates } from "../plan/rates.ts";
 import type { NodePaths } from "../settings.ts";
 import type { Attachments } from "./attachments.ts";
 import type { Collector } from "./collector.ts";
@@ -41,6 +42,8 @@ export interface NodeWorkDeps {
   readonly leaving: () => boolean | undefined;
   /** Follows Config. */
   readonly pace: () => Pace;
+  /** Told what was measured on NICs when it changed. */
+  readonly measured: (rates: ReadonlyMap<string, Rates>) => void;
   /** What else the HostInterface's conditions say. */
   readonly conditions: () => readonly SaidCondition[];
 }
@@ -62,6 +65,7 @@ export class NodeWork {
   #networks: readonly NetworkRoutesStatus[] | undefined;
   readonly #footprints = new Map<string, unknown>();
   #adopted = false;
+  #stat: NicStat | undefined;
 
   constructor(deps: NodeWorkDeps, signal: AbortSignal) {
     this.#deps = deps;
@@ -149,7 +153,10 @@ export class NodeWork {
       case "publish":
         return this.#publish();
       case "rates":
-        if (this.#rates.measure(this.#names())) this.#ask("publish");
+        if (this.#rates.measure(this.#names())) {
+          this.#measured();
+          this.#ask("publish");
+        }
         return { after: rateIntervalMs };
       case "collect":
         replayTombstones(this.#deps.tombstones, this.#deps.attachments, this.#deps.log);
@@ -209,6 +216,7 @@ export class NodeWork {
         return rate ? { ...row, rates: rate } : row;
       }),
       networks: this.#networks ?? [],
+      stat: this.#stat,
       conditions: [
         {
           type: "Ready",
@@ -219,6 +227,18 @@ export class NodeWork {
         ...this.#deps.conditions(),
       ],
     };
+  }
+
+  /** Written only when rates moved, at most once a minute: a stat of its own time would be a write for nothing. */
+  #measured(): void {
+    const { attachments, clock, measured } = this.#deps;
+    const { rates, counters } = this.#rates;
+    measured(rates);
+    const links = new Map<string, number>();
+    for (const { master } of attachments.list().flatMap((record) => record.interfaces)) {
+      links.set(master, (links.get(master) ?? 0) + 1);
+    }
+    this.#stat = busiestStat({ rates, counters, links, wall: clock.wall() }) ?? this.#stat;
   }
 
   #names(): Set<string> {

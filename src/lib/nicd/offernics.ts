@@ -25,6 +25,7 @@ export function offerNics(
     view.setNics(offeredRows(found.rows, own), {
       parents: discovery.parents,
       unlinkable: new Set(unlinkable),
+      states: new Map(found.interfaces.map((nic) => [nic.interfaceName, nic])),
     });
   };
   const stops = [

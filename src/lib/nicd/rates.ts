@@ -26,6 +26,11 @@ export class NicRates {
     return this.#rates;
   }
 
+  /** The counters as read last. */
+  get counters(): ReadonlyMap<string, Counters> {
+    return this.#readings;
+  }
+
   /** Reads the counters unless a minute has not passed; returns whether `rates` changed. */
   measure(names: ReadonlySet<string>): boolean {
     const at = this.#deps.clock.now();

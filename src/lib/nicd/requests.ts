@@ -1,3 +1,4 @@
+import { bandwidthExample, parseBandwidth } from "../api/bandwidth.ts";
 import { type Fault, InvalidInput } from "../errors.ts";
 import { parseAddress, parseAddressWithLength, parsePrefix } from "../ip.ts";
 import type {
@@ -41,6 +42,11 @@ const subnet: TextRule = {
   max: 128,
   test: (t) => t === "" || t.split(",").every((part) => parsePrefix(part.trim()) !== undefined),
   want: "one or two CIDRs, or nothing",
+};
+const bandwidth: TextRule = {
+  max: 64,
+  test: (t) => t === "" || parseBandwidth(t) !== undefined,
+  want: bandwidthExample,
 };
 const address: TextRule = {
   max: 64,
@@ -130,7 +136,7 @@ function wishOf(fields: Fields): NicRequest {
   return {
     ...(fields.has("nics") && { nics: fields.integer("nics", 0, 1024) }),
     ...(fields.has("masters") && { masters: fields.texts("masters", ifname) }),
-    ...(fields.has("target") && { target: fields.text("target", word) }),
+    ...(fields.has("target") && { target: fields.text("target", bandwidth) }),
     ...(fields.has("class") && { class: fields.text("class", kube) }),
   };
 }

@@ -12,6 +12,8 @@ import {
   verbs,
 } from "../node/contract.ts";
 import type { Attachments } from "./attachments.ts";
+import { wantsHardware } from "./choice.ts";
+import type { PodHardware } from "./podhardware.ts";
 import { readiness } from "./readiness.ts";
 import { readAttach, readGc, readKey, readRecord, readStatus } from "./requests.ts";
 import type { NodeView } from "./view.ts";
@@ -28,6 +30,10 @@ export interface ServerDeps {
   readonly bodyMs?: number;
   /** Told of each answer to a known verb: seconds, and the fault code of a refusal. */
   readonly observe?: ((verb: Verb, seconds: number, code: number | undefined) => void) | undefined;
+  /** Reads what the kubelet gave to a pod; undefined = there is no kubelet here. */
+  readonly hardware?:
+    | ((request: Pick<AttachRequest, "network" | "pod">) => Promise<PodHardware>)
+    | undefined;
   /** Told why a well-formed attach was refused. */
   readonly refused?: ((request: AttachRequest, error: unknown) => void) | undefined;
 }
@@ -79,7 +85,7 @@ async function answer(request: Request, deps: ServerDeps): Promise<Response> {
       const msg = `nicd knows no ${JSON.stringify(pathname.slice(0, 40))}`;
       return fault(404, { code: faultCode.internal, msg, details: `verbs: ${verbs.join(", ")}` });
     }
-    const reply = handlers[verb](await readBody(request, deps.bodyMs ?? 10_000), deps);
+    const reply = await handlers[verb](await readBody(request, deps.bodyMs ?? 10_000), deps);
     observe();
     return Response.json(reply);
   } catch (error) {
@@ -89,9 +95,11 @@ async function answer(request: Request, deps: ServerDeps): Promise<Response> {
 }
 
 const handlers: Readonly<Record<Verb, (body: unknown, deps: ServerDeps) => unknown>> = {
-  attach(body, { attachments, log, refused }) {
+  async attach(body, deps) {
+    const { attachments, log, refused } = deps;
     const request = readAttach(body);
-    const reply = told(request, () => attachments.attach(request), refused);
+    const hardware = await hardwareOf(request, deps);
+    const reply = told(request, () => attachments.attach(request, hardware), refused);
     const { network, containerID, ifname, pod } = request;
     log.info("attached", { network, containerID, ifname, pod, ...reply });
     return reply;
@@ -110,6 +118,15 @@ const handlers: Readonly<Record<Verb, (body: unknown, deps: ServerDeps) => unkno
     throw new Failure("This nicd hands out no record", { code: String(faultCode.tryLater) });
   },
 };
+
+/** Asks the kubelet only where the choice depends on it, and never again for an attachment that exists. */
+async function hardwareOf(
+  request: AttachRequest,
+  { attachments, view, hardware }: ServerDeps,
+): Promise<PodHardware | undefined> {
+  if (!hardware || attachments.find(request) || !wantsHardware(request, view)) return undefined;
+  return hardware(request);
+}
 
 function told<T>(request: AttachRequest, attach: () => T, refused: ServerDeps["refused"]): T {
   try {

@@ -13,6 +13,7 @@ const reasons: Readonly<Record<number, string>> = {
   [faultCode.poolFull]: "PoolFull",
   [faultCode.masterConflict]: "NICInOtherUse",
   [faultCode.addressRefused]: "AddressRefused",
+  [faultCode.noBandwidth]: "NoBandwidth",
 };
 
 /**

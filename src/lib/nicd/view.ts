@@ -6,6 +6,8 @@ import type {
   MultiNicNetwork,
   MultiNicNetworkSpec,
 } from "../api/kinds.ts";
+import type { NicState } from "../plan/nicload.ts";
+import type { Rates } from "../plan/rates.ts";
 import type { Store } from "./store.ts";
 
 /** A pool of this node, with its object's name. */
@@ -19,6 +21,10 @@ export interface NodeView {
   nics(): readonly HostInterfaceRow[] | undefined;
   /** Names of NICs that carry no links of their own (IPoIB): only plugins that move the NIC itself may have them. */
   unlinkable?(): ReadonlySet<string>;
+  /** Speed, carrier, place and measured rates of NICs, by name. */
+  states?(): ReadonlyMap<string, NicState>;
+  /** Device-plugin resources whose devices are a network's NICs, as its definition says; none where NICs are chosen. */
+  resources?(network: string): readonly string[];
   /** Returns the PCI address of the physical function that a virtual one belongs to. */
   parentOf(pciAddress: string): string | undefined;
   /** Pools of one network on this node. */
@@ -35,6 +41,9 @@ export interface CachedKinds {
 }
 export type CachedKind = keyof CachedKinds;
 
+/** Under which the resources of networks are kept in the store. */
+const resourcesKind = "Resources";
+
 /** A `NodeView` over objects kept in the store; discovery and the watches fill it. */
 export class StoredView implements NodeView {
   readonly #node: string;
@@ -45,6 +54,9 @@ export class StoredView implements NodeView {
   #nics: readonly HostInterfaceRow[] | undefined;
   #parents: ReadonlyMap<string, string> = new Map();
   #unlinkable: ReadonlySet<string> = new Set();
+  #states: ReadonlyMap<string, NicState> = new Map();
+  #rates: ReadonlyMap<string, Rates> = new Map();
+  readonly #resources = new Map<string, readonly string[]>();
 
   /** Starts with what the store saw last. `node` chooses the pools: those whose `spec.hostName` it is. */
   constructor(store: Store, node: string) {
@@ -53,6 +65,9 @@ export class StoredView implements NodeView {
     for (const { json } of store.objects("IPPool")) this.#keepPool(JSON.parse(json));
     for (const { json } of store.objects("MultiNicNetwork")) this.#keepNetwork(JSON.parse(json));
     for (const { json } of store.objects("DeviceClass")) this.#keepClass(JSON.parse(json));
+    for (const { name, json } of store.objects(resourcesKind)) {
+      this.#resources.set(name, JSON.parse(json));
+    }
   }
 
   nics(): readonly HostInterfaceRow[] | undefined {
@@ -61,6 +76,17 @@ export class StoredView implements NodeView {
 
   unlinkable(): ReadonlySet<string> {
     return this.#unlinkable;
+  }
+
+  states(): ReadonlyMap<string, NicState> {
+    if (this.#rates.size === 0) return this.#states;
+    const states = new Map(this.#states);
+    for (const [name, rates] of this.#rates) states.set(name, { ...states.get(name), rates });
+    return states;
+  }
+
+  resources(network: string): readonly string[] {
+    return this.#resources.get(network) ?? [];
   }
 
   parentOf(pciAddress: string): string | undefined {
@@ -82,11 +108,29 @@ export class StoredView implements NodeView {
   /** Takes what discovery saw; `parents` maps virtual functions to physical ones by PCI address. */
   setNics(
     nics: readonly HostInterfaceRow[],
-    of: { parents?: ReadonlyMap<string, string>; unlinkable?: ReadonlySet<string> } = {},
+    of: {
+      parents?: ReadonlyMap<string, string>;
+      unlinkable?: ReadonlySet<string>;
+      states?: ReadonlyMap<string, NicState>;
+    } = {},
   ): void {
     this.#nics = nics;
+    this.#states = of.states ?? new Map();
     this.#parents = of.parents ?? new Map();
     this.#unlinkable = of.unlinkable ?? new Set();
+  }
+
+  /** Takes what was measured on NICs. */
+  setRates(rates: ReadonlyMap<string, Rates>): void {
+    this.#rates = rates;
+  }
+
+  /** Takes the resources that a network's definition names and remembers them; [] = it names none. */
+  setResources(network: string, resources: readonly string[]): void {
+    if (resources.length > 0) {
+      this.#resources.set(network, resources);
+      this.#store.putObject(resourcesKind, network, JSON.stringify(resources));
+    } else if (this.#resources.delete(network)) this.#store.deleteObject(resourcesKind, network);
   }
 
   /** Takes one object as the watch saw it and remembers it; a pool of another node, or one that is going, is forgotten. */

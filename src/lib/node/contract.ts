@@ -203,4 +203,6 @@ export const faultCode = {
   buried: 104,
   /** A static address is taken, excluded or outside the pool. */
   addressRefused: 105,
+  /** NICs together do not carry the target. */
+  noBandwidth: 106,
 } as const;

@@ -5,6 +5,7 @@ import type {
   NetworkRoutesStatus,
 } from "../api/kinds.ts";
 import { apiVersion, type Condition, unmanagedLabel } from "../api/meta.ts";
+import type { NicStat } from "./rates.ts";
 
 /** A condition as its owner says it; when it changed is worked out here. */
 export type SaidCondition = Omit<Condition, "lastTransitionTime">;
@@ -16,6 +17,8 @@ export interface HostReport {
   readonly interfaces: readonly InterfaceStatus[];
   readonly networks: readonly NetworkRoutesStatus[];
   readonly conditions: readonly SaidCondition[];
+  /** Traffic of the busiest NIC, once it was measured. */
+  readonly stat?: NicStat | undefined;
 }
 
 /** Tells whether the user wrote this object's spec himself: then discovery never does. */
@@ -48,7 +51,7 @@ export function changedSpec(stored: HostInterface, report: HostReport): HostInte
   return sameValue(spec, stored.spec) ? undefined : { ...stored, spec };
 }
 
-/** Returns the object with the status it should have; undefined when it has it. Foreign conditions and `stat` stay. */
+/** Returns the object with the status it should have; undefined when it has it. Foreign conditions stay, and `stat` until there is a new one. */
 export function changedStatus(
   stored: HostInterface,
   report: HostReport,
@@ -60,6 +63,7 @@ export function changedStatus(
   const conditions = mergeConditions(stored.status?.conditions ?? [], report.conditions, at);
   const status = {
     ...stored.status,
+    ...(report.stat && { stat: { ...report.stat } }),
     summary: {
       nics: new Set(rows.map((row) => row.interfaceName)).size,
       routes: `${count("applied")}/${count("wanted")}`,

@@ -40,3 +40,51 @@ export function ratesMoved(before: Rates | undefined, after: Rates): boolean {
     moved("txBps", 1e6) || moved("rxBps", 1e6) || moved("txDropPps", 1) || moved("rxDropPps", 1)
   );
 }
+
+/** `HostInterface.status.stat`, which has room for one NIC: rates in bit/s and packets/s, counters as the kernel has them. */
+export interface NicStat {
+  readonly interfaceName: string;
+  readonly txRate: number;
+  readonly rxRate: number;
+  readonly txDropRate: number;
+  readonly rxDropRate: number;
+  readonly lastTx: number;
+  readonly lastRx: number;
+  readonly lastTxDrop: number;
+  readonly lastRxDrop: number;
+  /** Seconds since 1970. */
+  readonly lastTimestamp: number;
+  /** Pod interfaces that hang off the NIC. */
+  readonly count: number;
+}
+
+/** Makes the stat of the busiest NIC, the first by name of two alike; undefined before anything was measured. */
+export function busiestStat(of: {
+  readonly rates: ReadonlyMap<string, Rates>;
+  readonly counters: ReadonlyMap<string, Counters>;
+  /** Pod interfaces by NIC. */
+  readonly links: ReadonlyMap<string, number>;
+  /** Milliseconds since 1970. */
+  readonly wall: number;
+}): NicStat | undefined {
+  const busy = ({ txBps, rxBps }: Rates) => Math.max(txBps, rxBps);
+  const [first] = [...of.rates].sort(
+    ([a, x], [b, y]) => busy(y) - busy(x) || (a < b ? -1 : a > b ? 1 : 0),
+  );
+  const counters = first && of.counters.get(first[0]);
+  if (!first || !counters) return undefined;
+  const [interfaceName, rates] = first;
+  return {
+    interfaceName,
+    txRate: rates.txBps,
+    rxRate: rates.rxBps,
+    txDropRate: rates.txDropPps,
+    rxDropRate: rates.rxDropPps,
+    lastTx: Number(counters.txBytes),
+    lastRx: Number(counters.rxBytes),
+    lastTxDrop: Number(counters.txDropped),
+    lastRxDrop: Number(counters.rxDropped),
+    lastTimestamp: Math.floor(of.wall / 1000),
+    count: of.links.get(interfaceName) ?? 0,
+  };
+}
