@@ -1,3 +1,5 @@
+import { heapStats } from "bun:jsc";
+import { readdirSync } from "node:fs";
 import type { Registry } from "prom-client";
 
 export interface HealthOptions {
@@ -19,21 +21,9 @@ export interface HealthServer {
 
 /** Serves /healthz, /readyz (200 or 503, one line per condition) and /metrics (Prometheus text) until stopped. */
 export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
-  const { Gauge, Registry } = await import("prom-client");
+  const { Registry } = await import("prom-client");
   const registry = new Registry();
-  new Gauge({
-    name: "process_resident_memory_bytes",
-    help: "Resident memory size in bytes.",
-    registers: [registry],
-    collect() {
-      this.set(process.memoryUsage.rss());
-    },
-  });
-  new Gauge({
-    name: "process_start_time_seconds",
-    help: "Start time of the process since the Unix epoch in seconds.",
-    registers: [registry],
-  }).set(Math.round(performance.timeOrigin / 1000));
+  await registerProcessMetrics(registry);
   const server = Bun.serve({
     port: options.port,
     hostname: options.hostname ?? "::",
@@ -54,6 +44,41 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
     registry,
     stop: async () => server.stop(true),
   };
+}
+
+/** Registers what Prometheus' clients say of their process, and what a leak would show in. */
+async function registerProcessMetrics(registry: Registry): Promise<void> {
+  const { Gauge } = await import("prom-client");
+  const gauges: Record<string, readonly [help: string, read: () => number]> = {
+    process_resident_memory_bytes: [
+      "Resident memory size in bytes.",
+      () => process.memoryUsage.rss(),
+    ],
+    process_start_time_seconds: [
+      "Start time of the process since the Unix epoch in seconds.",
+      () => Math.round(performance.timeOrigin / 1000),
+    ],
+    process_open_fds: [
+      "Number of open file descriptors.",
+      // One of them is the folder's own.
+      () => readdirSync("/proc/self/fd").length - 1,
+    ],
+    multinic_heap_bytes: ["Size of the JavaScript heap.", () => heapStats().heapSize],
+    multinic_timers: [
+      "Timers in the JavaScript heap: those that wait, and those that have fired since it was last collected.",
+      () => heapStats().objectTypeCounts["Timeout"] ?? 0,
+    ],
+  };
+  for (const [name, [help, read]] of Object.entries(gauges)) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
 }
 
 function report(conditions: Readonly<Record<string, () => true | string>>): Response {

@@ -50,7 +50,9 @@ export interface Daemons {
 
 export const operatorNamespace = "multi-nic-cni-operator";
 /** Where nicd serves health and metrics. */
-const healthPort = 11000;
+export const healthPort = 11000;
+/** The same of the operator, which is on the first host. */
+export const operatorHealthPort = 8081;
 
 /** Where a host's nicd serves the CNI programs. */
 const nodeSocket = socketPath({ runDir: "/run/multinic" });
@@ -71,12 +73,16 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
   };
   const startOperator = () => {
     const host = hosts[0];
-    return host?.spawn("operator", [program, "operator", "--health-port", "0"], {
-      ...env,
-      OPERATOR_NAMESPACE: operatorNamespace,
-      // nicd runs without a DaemonSet here, but the operator makes one all the same.
-      OPERATOR_IMAGE: "lab.invalid/multinic:1",
-    });
+    return host?.spawn(
+      "operator",
+      [program, "operator", "--health-port", String(operatorHealthPort)],
+      {
+        ...env,
+        OPERATOR_NAMESPACE: operatorNamespace,
+        // nicd runs without a DaemonSet here, but the operator makes one all the same.
+        OPERATOR_IMAGE: "lab.invalid/multinic:1",
+      },
+    );
   };
   let operator = startOperator();
 

@@ -90,7 +90,7 @@ export async function addPod(kube: Kube, host: RunningHost, wish: PodWish): Prom
   }
 }
 
-/** Takes a pod down as the runtime does: DEL in reverse, namespace gone, object gone. Says what DEL answered, if not success. */
+/** Takes a pod down as the runtime does: DEL in reverse, cached results gone, namespace gone, object gone. Says what DEL answered, if not success. */
 export async function removePod(kube: Kube, pod: LabPod): Promise<string[]> {
   const failures: string[] = [];
   for (const attachment of [...pod.attachments].reverse()) {
@@ -98,10 +98,16 @@ export async function removePod(kube: Kube, pod: LabPod): Promise<string[]> {
     if (ran.code !== 0)
       failures.push(`DEL ${attachment.ifname}: ${ran.stdout.trim() || ran.stderr.trim()}`);
   }
+  await pod.host.exec(["rm", "-f", ...pod.attachments.map((one) => cachePath(pod, one))]);
+  await losePod(kube, pod);
+  return failures;
+}
+
+/** Takes a pod's namespace and object away without DEL, as a runtime does that has lost its record of the pod. */
+export async function losePod(kube: Kube, pod: LabPod): Promise<void> {
   await pod.host.exec(["ip", "netns", "del", pod.netns]);
   const { namespace, uid } = pod;
   await kube.remove("Pod", pod.name, { namespace, uid, gracePeriodSeconds: 0 });
-  return failures;
 }
 
 /** Calls the CNI plugin of an attachment the way Multus does: environment, re-marshalled stdin, previous result. */
@@ -181,19 +187,22 @@ function stdinConfig(
 
 /** Keeps the result where libcni keeps it, so that tools that read its cache find the attachment. */
 async function cacheResult(pod: LabPod, attachment: LabAttachment, result: string): Promise<void> {
-  const network = String(attachment.config["name"]);
   const entry = {
     kind: "cniCacheV1",
     containerId: pod.containerID,
     config: Buffer.from(JSON.stringify(attachment.config)).toString("base64"),
     ifName: attachment.ifname,
-    networkName: network,
+    networkName: String(attachment.config["name"]),
     result: JSON.parse(result),
   };
-  const path = `/var/lib/cni/results/${network}-${pod.containerID}-${attachment.ifname}`;
+  const path = cachePath(pod, attachment);
   await pod.host.exec(["sh", "-c", `mkdir -p /var/lib/cni/results && cat > ${path}`], {
     stdin: JSON.stringify(entry),
   });
+}
+
+function cachePath(pod: LabPod, attachment: LabAttachment): string {
+  return `/var/lib/cni/results/${String(attachment.config["name"])}-${pod.containerID}-${attachment.ifname}`;
 }
 
 function networkStatus(pod: LabPod): NetworkStatus[] {

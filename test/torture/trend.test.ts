@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test";
+import { random } from "../support/random.ts";
+import { countGrowth, growth, type Point, trendOf } from "./trend.ts";
+
+const line = (value: (at: number) => number): Point[] =>
+  Array.from({ length: 240 }, (_, i) => ({ at: 15 * i, value: value(15 * i) }));
+
+test("trendOf finds a line's slope per hour and leaves the first quarter out", () => {
+  const trend = trendOf(line((at) => (at < 900 ? 0 : 1000 + at / 36)));
+  expect(trend.samples).toBe(180);
+  expect(trend.slope).toBeCloseTo(100, 6);
+  expect(trend.error).toBeCloseTo(0, 6);
+});
+
+test("growth tells a slow leak from noise", () => {
+  const of = random(5);
+  const noise = () => (of.float() - 0.5) * 4000;
+  expect(growth(line(() => 80_000 + noise()))).toBeUndefined();
+  expect(growth(line((at) => 80_000 + noise() - at))).toBeUndefined();
+  expect(growth(line((at) => 80_000 + noise() + 2 * at))).toStartWith("it grows by 7");
+  expect(growth([])).toBe("there are too few samples");
+});
+
+test("countGrowth sees one descriptor more, and takes a dip for none", () => {
+  expect(countGrowth(line(() => 31))).toBeUndefined();
+  expect(countGrowth(line((at) => (at % 450 === 0 ? 40 : 31)))).toBeUndefined();
+  expect(countGrowth(line((at) => (at < 2000 ? 31 : 32)))).toBe("its median grew from 31 to 32");
+});
