@@ -47,13 +47,30 @@ const cniPath = "/opt/cni/bin";
 
 /** Does what kubelet, container runtime and Multus do for a pod: object, namespace, one CNI ADD per network. */
 export async function addPod(kube: Kube, host: RunningHost, wish: PodWish): Promise<LabPod> {
+  const uid = await createPod(kube, host, wish);
+  try {
+    return await startSandbox(kube, host, { ...wish, uid });
+  } catch (error) {
+    await removeObject(kube, { ...wish, uid });
+    throw error;
+  }
+}
+
+/** Makes the object of a pod that has no sandbox yet; returns its UID. */
+export async function createPod(kube: Kube, host: RunningHost, wish: PodWish): Promise<string> {
+  return (await kube.create("Pod", podObject(host, wish))).metadata.uid ?? randomUUID();
+}
+
+/** Makes a sandbox for a pod whose object is there; one that fails is taken away again. */
+export async function startSandbox(
+  kube: Kube,
+  host: RunningHost,
+  wish: PodWish & { readonly uid: string },
+): Promise<LabPod> {
   const selections = parseNetworks(wish.networks, wish.namespace);
-  const object = await kube.create("Pod", podObject(host, wish));
+  const { namespace, name, uid } = wish;
   const pod: LabPod = {
-    namespace: wish.namespace,
-    name: wish.name,
-    uid: object.metadata.uid ?? randomUUID(),
-    host,
+    ...{ namespace, name, uid, host },
     containerID: randomBytes(32).toString("hex"),
     netns: `cni-${randomUUID()}`,
     attachments: [],
@@ -83,15 +100,22 @@ export async function addPod(kube: Kube, host: RunningHost, wish: PodWish): Prom
     );
     return pod;
   } catch (error) {
-    await removePod(kube, pod);
+    await endSandbox(pod);
     throw new Failure(`Cannot start pod ${wish.namespace}/${wish.name} on ${host.host.name}`, {
       cause: error,
     });
   }
 }
 
-/** Takes a pod down as the runtime does: DEL in reverse, cached results gone, namespace gone, object gone. Says what DEL answered, if not success. */
+/** Takes a pod down as the runtime does: sandbox gone, object gone. Says what DEL answered, if not success. */
 export async function removePod(kube: Kube, pod: LabPod): Promise<string[]> {
+  const failures = await endSandbox(pod);
+  await removeObject(kube, pod);
+  return failures;
+}
+
+/** Takes a sandbox away: DEL in reverse, cached results gone, namespace gone. Says what DEL answered, if not success. */
+async function endSandbox(pod: LabPod): Promise<string[]> {
   const failures: string[] = [];
   for (const attachment of [...pod.attachments].reverse()) {
     const ran = await callPlugin(pod, attachment, "DEL");
@@ -99,15 +123,21 @@ export async function removePod(kube: Kube, pod: LabPod): Promise<string[]> {
       failures.push(`DEL ${attachment.ifname}: ${ran.stdout.trim() || ran.stderr.trim()}`);
   }
   await pod.host.exec(["rm", "-f", ...pod.attachments.map((one) => cachePath(pod, one))]);
-  await losePod(kube, pod);
+  await pod.host.exec(["ip", "netns", "del", pod.netns]);
   return failures;
 }
 
 /** Takes a pod's namespace and object away without DEL, as a runtime does that has lost its record of the pod. */
 export async function losePod(kube: Kube, pod: LabPod): Promise<void> {
   await pod.host.exec(["ip", "netns", "del", pod.netns]);
-  const { namespace, uid } = pod;
-  await kube.remove("Pod", pod.name, { namespace, uid, gracePeriodSeconds: 0 });
+  await removeObject(kube, pod);
+}
+
+function removeObject(
+  kube: Kube,
+  { namespace, name, uid }: Pick<LabPod, "namespace" | "name" | "uid">,
+): Promise<void> {
+  return kube.remove("Pod", name, { namespace, uid, gracePeriodSeconds: 0 });
 }
 
 /** Calls the CNI plugin of an attachment the way Multus does: environment, re-marshalled stdin, previous result. */
@@ -133,7 +163,8 @@ export function callPlugin(
     env: {
       CNI_COMMAND: command,
       CNI_CONTAINERID: pod.containerID,
-      CNI_NETNS: `/run/netns/${pod.netns}`,
+      // Multus sends DELs without one.
+      CNI_NETNS: pod.netns === "" ? "" : `/run/netns/${pod.netns}`,
       CNI_IFNAME: ifname,
       CNI_PATH: cniPath,
       CNI_ARGS: args.join(";"),
