@@ -129,8 +129,17 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
   const noFfi = () => {
     throw new Failure("no FFI", { code: "NoFFI" });
   };
+  const adding = new Set<string>();
+  const stop = (key: AttachmentKey) => adding.delete(JSON.stringify(key));
   const deps: CniDeps = {
     node,
+    underWay: {
+      begin(key) {
+        adding.add(JSON.stringify(key));
+        return () => stop(key);
+      },
+      stop,
+    },
     bury: (key) => void buried.push(key),
     openKernel: options.ffi === false ? noFfi : () => fakeKernel(host, pod),
     openNetns:

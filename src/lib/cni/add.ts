@@ -3,7 +3,7 @@ import { parseNetwork } from "../api/cni-network.ts";
 import { appendResult, type CniResult } from "../api/cni-result.ts";
 import { codeOf, Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
-import type { AttachReply } from "../node/contract.ts";
+import { type AttachmentKey, type AttachReply, faultCode } from "../node/contract.ts";
 import { UndoStack } from "../undo.ts";
 import {
   attachmentKey,
@@ -36,6 +36,8 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
     if (sources) undo.push("delete rules", () => sources.sweepSourceRules(pod.kernel));
     if (pod.kernel) refuseTaken(pod.kernel.links(), { ifname: call.ifname, chained });
     faultPoint("cni.add.begin");
+    const key = attachmentKey(call, network.name);
+    const end = deps.underWay.begin(key);
     const reply = await askForNics({ call, network, plan, pod, undo }, deps);
     faultPoint("cni.add.attached");
     const ips = network.pooled ? [] : wantedIps(call, network);
@@ -47,6 +49,7 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
     sources?.routeBySource(pod.kernel, result);
     if (!chained) nameFirst(pod, call.ifname, deps);
     faultPoint("cni.add.named");
+    if (!end()) throw overtaken(key);
     deps.log.info("attached", { ifname: call.ifname, network: network.name, why: reply.reason });
     undo.commit();
     faultPoint("cni.add.done");
@@ -57,6 +60,13 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
   } finally {
     closePod(pod);
   }
+}
+
+function overtaken({ network, ifname }: AttachmentKey): Failure {
+  return new Failure(
+    `Cannot attach ${ifname} to ${network}: a DEL of it came meanwhile; a new sandbox gets a new container ID`,
+    { code: String(faultCode.buried) },
+  );
 }
 
 /** One round trip. When it breaks off after it was sent, nicd may have committed: then the undo stack detaches. */

@@ -25,16 +25,25 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
   const wanted = wantedOf(call, header, deps);
   const calls = wanted ? await existingCalls(wanted, header, deps) : [];
   const pod = openIfThere(call, deps);
-  try {
+  const key = attachmentKey(call, header.name);
+  const takeAway = async () => {
     if (pod?.kernel) await deleteLinks(pod.kernel, call.ifname, deps);
     if (pod?.kernel) unname(pod.kernel, call.ifname);
     faultPoint("cni.del.links");
     const errors = await deleteForeign(calls, { call, header, deps });
     faultPoint("cni.del.delegates");
     if (pod?.kernel) await deleteRules(pod.kernel, deps);
+    return errors;
+  };
+  try {
+    const errors = await takeAway();
+    const left = () => (pod?.kernel ? linksOf(pod.kernel, call.ifname) : []);
     // A delegate's NIC that is still in the pod still answers to its address.
-    const left = errors.length > 0 && pod?.kernel ? linksOf(pod.kernel, call.ifname) : [];
-    if (left.length === 0) await release(attachmentKey(call, header.name), deps);
+    if (errors.length === 0 || left().length === 0) {
+      await release(key, deps);
+      // An ADD that ended since we looked has left its links.
+      if (!deps.underWay.stop(key) && left().length > 0) errors.push(...(await takeAway()));
+    }
     faultPoint("cni.del.released");
     if (errors.length > 0) throw errors[0];
   } finally {

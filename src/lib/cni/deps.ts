@@ -13,6 +13,7 @@ import type {
   StatusRequest,
 } from "../node/contract.ts";
 import type { Environment } from "../settings.ts";
+import type { UnderWay } from "./underway.ts";
 
 /** The verbs of nicd. A `Failure` whose code is a CNI code is nicd's answer; any other one means that it could not be asked. */
 export interface NodeCalls {
@@ -34,6 +35,7 @@ export interface CniDeps {
   readonly node: NodeCalls;
   /** Leaves a durable note that nicd replays as a detach. */
   bury(key: AttachmentKey): void | Promise<void>;
+  readonly underWay: UnderWay;
   /** Opens rtnetlink in our own namespace; code `NoFFI` where FFI is not possible. */
   openKernel(): Kernel;
   /** Opens a namespace file; code `NoFFI` where FFI is not possible, ENOENT when it is gone. */

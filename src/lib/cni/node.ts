@@ -5,10 +5,11 @@ import { setSysctls } from "../linux/sysctl.ts";
 import { unixRequest } from "../linux/unixrequest.ts";
 import type { Log } from "../log.ts";
 import { NodeClient } from "../node/client.ts";
-import { socketPath, tombstoneDir } from "../node/paths.ts";
+import { socketPath, tombstoneDir, underWayDir } from "../node/paths.ts";
 import type { NodePaths } from "../settings.ts";
 import type { CniDeps } from "./deps.ts";
 import type { Slot } from "./slots.ts";
+import { slowUnderWayIn, underWayIn } from "./underway.ts";
 
 export interface NodeDepsOptions {
   readonly paths: NodePaths;
@@ -32,6 +33,7 @@ export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
       const { writeTombstone } = await import("../node/tombstone.ts");
       writeTombstone(tombstoneDir(paths), { key, at: Date.now() });
     },
+    underWay: await (hasFfi() ? underWayIn : slowUnderWayIn)(underWayDir(paths)),
     openKernel,
     openNetns,
     canFfi: hasFfi,

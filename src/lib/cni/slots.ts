@@ -1,17 +1,6 @@
 import { codeOf } from "../errors.ts";
-import {
-  close,
-  exec,
-  flock,
-  identify,
-  LOCK_EX,
-  LOCK_NB,
-  mkdir,
-  O_CREAT,
-  O_NOFOLLOW,
-  O_RDWR,
-  open,
-} from "../linux/libc.ts";
+import { close, exec, flock, identify, LOCK_EX, LOCK_NB, O_NOFOLLOW, open } from "../linux/libc.ts";
+import { openRunFile } from "./runfile.ts";
 
 /** Processes that work at once on a node: Multus' thick daemon has 50 MiB and 100m CPU for itself and all of them. */
 export const slots = 2;
@@ -99,18 +88,13 @@ function isSlot(fd: number, folder: string): boolean {
 }
 
 function slotPath(folder: string, slot: number): string {
-  return `${folder}/slot-${slot}`;
+  return `${folder}/${slotName(slot)}`;
+}
+
+function slotName(slot: number): string {
+  return `slot-${slot}`;
 }
 
 function openSlot(folder: string, slot: number): number {
-  const path = slotPath(folder, slot);
-  try {
-    return open(path, O_RDWR | O_CREAT, 0o600);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
-    for (let at = folder.indexOf("/", 1); at > 0; at = folder.indexOf("/", at + 1))
-      mkdir(folder.slice(0, at), 0o700);
-    mkdir(folder, 0o700);
-    return open(path, O_RDWR | O_CREAT, 0o600);
-  }
+  return openRunFile(folder, slotName(slot));
 }

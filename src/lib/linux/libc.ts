@@ -124,10 +124,11 @@ export function mkdir(path: string, mode = 0o777): void {
   if (errnoOf(errno()).name !== "EEXIST") check(-1, `make the folder ${path}`);
 }
 
-/** Takes a file's name away; a missing one is success. */
-export function unlink(path: string): void {
-  if (libc().unlink(cString(path)) === 0) return;
+/** Takes a file's name away; false when there is none. */
+export function unlink(path: string): boolean {
+  if (libc().unlink(cString(path)) === 0) return true;
   if (errnoOf(errno()).name !== "ENOENT") check(-1, `remove ${path}`);
+  return false;
 }
 
 /** Reads which file a path leads to: device number as in stat(2), and inode. */

@@ -15,6 +15,11 @@ export function tombstoneDir(paths: Pick<NodePaths, "stateDir">): string {
   return `${paths.stateDir}/tombstones`;
 }
 
+/** Returns the folder of the attachments that CNI programs are making right now. */
+export function underWayDir(paths: Pick<NodePaths, "runDir">): string {
+  return `${paths.runDir}/adding`;
+}
+
 /** Returns the folder of the per-node locks that bound how many CNI processes do kernel work at once. */
 export function lockDir(paths: Pick<NodePaths, "runDir">): string {
   return `${paths.runDir}/locks`;

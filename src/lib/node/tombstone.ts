@@ -12,6 +12,7 @@ import {
 import { Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { AttachmentKey } from "./contract.ts";
+import { keyFileName } from "./keyname.ts";
 
 /** A detach that nicd was not there to take. */
 export interface Tombstone {
@@ -32,10 +33,7 @@ export type FoundTombstone =
 export function writeTombstone(folder: string, tombstone: Tombstone): void {
   const { network, containerID, ifname } = tombstone.key;
   const key = { network, containerID, ifname };
-  const name = new Bun.CryptoHasher("sha256")
-    .update(JSON.stringify(key))
-    .digest("hex")
-    .slice(0, 32);
+  const name = keyFileName(key);
   const temporary = `${folder}/.${name}.${process.pid}`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -187,6 +187,23 @@ describe("multiNic ADD", () => {
     expect(world.buried).toEqual([key]);
   });
 
+  test("takes its links back and is refused when a DEL of the same sandbox came meanwhile", async () => {
+    const plain = fakeWorld();
+    const world = fakeWorld({
+      node: {
+        async attach(body) {
+          const reply = await plain.deps.node.attach(body);
+          // nicd has committed; the links are not there yet.
+          await multiNic(world.deps).DEL(fakeCall("DEL"), config());
+          return reply;
+        },
+      },
+    });
+    const [code, why] = await refusal(multiNic(world.deps).ADD(fakeCall("ADD"), config()));
+    expect([code, why]).toEqual(["104", expect.stringContaining("a DEL of it came meanwhile")]);
+    expect(world.pod.links).toEqual([]);
+  });
+
   test("detaches when the answer broke off, not when nicd refused or was never there", async () => {
     const broken = new Failure("late", { code: "DaemonDown", cause: new Error("ECONNRESET") });
     const absent = new Failure("down", {
@@ -477,6 +494,20 @@ describe("multiNic with links that another plugin makes", () => {
 });
 
 describe("multiNic DEL", () => {
+  test("takes away what an ADD of the same sandbox left since it looked", async () => {
+    const world = fakeWorld({
+      node: {
+        async detach() {
+          // It attaches before the release and ends before it, too.
+          await multiNic(world.deps).ADD(fakeCall("ADD"), config());
+          return { released: [] };
+        },
+      },
+    });
+    await multiNic(world.deps).DEL(fakeCall("DEL"), config());
+    expect(world.pod.links).toEqual([]);
+  });
+
   test("works with a configuration that has changed beyond recognition", async () => {
     const world = fakeWorld();
     world.pod.addLink("net1-0", { kind: "macvlan" });
