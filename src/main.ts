@@ -18,7 +18,11 @@ const byName: Record<string, () => Promise<Program>> = {
     const { run } = await import("./commands/multi-nic-ipam.ts");
     return (_args, io) => run(place, io);
   },
-  "aws-ipvlan": async () => (await import("./commands/aws-ipvlan.ts")).run,
+  async "aws-ipvlan"() {
+    const place = takePlace();
+    const { run } = await import("./commands/aws-ipvlan.ts");
+    return (_args, io) => run(place, io);
+  },
 };
 
 const io: Io = { out: (text) => console.log(text), err: (text) => console.error(text) };

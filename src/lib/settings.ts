@@ -62,6 +62,15 @@ export function operatorSettings(env: Environment = process.env): {
   };
 }
 
+/** Reads where the instance metadata and EC2 are, by the names that AWS' own tools use; "" = where every instance has them. */
+export function awsEndpoints(env: Environment = process.env): { metadata: string; ec2: string } {
+  const of = (name: string) => (env[name] ?? "").replace(/\/+$/, "");
+  return {
+    metadata: of("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+    ec2: of("AWS_ENDPOINT_URL_EC2"),
+  };
+}
+
 /** Returns where programs are looked for, for the lab's hosts. */
 export function searchPath(env: Environment = process.env): string {
   return env["PATH"] || "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

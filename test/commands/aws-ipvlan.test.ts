@@ -11,17 +11,19 @@ function call(command: string | undefined): { exitCode: number; out: string; err
   return { exitCode: run.exitCode, out: run.stdout.toString(), err: run.stderr.toString() };
 }
 
-test("aws-ipvlan refuses ADD in CNI form, and lets a pod go whose ADD it refused", () => {
-  const added = call("ADD");
-  expect([added.exitCode, JSON.parse(added.out)]).toEqual([
-    1,
-    expect.objectContaining({ code: 100, msg: "aws-ipvlan is not built yet" }),
-  ]);
-  expect(call("DEL")).toMatchObject({ exitCode: 0, out: "" });
-});
-
 test("aws-ipvlan says which versions of CNI it speaks, and to a person what it is", () => {
   expect(JSON.parse(call("VERSION").out)).toMatchObject({ cniVersion: "1.1.0" });
   expect(call(undefined)).toMatchObject({ exitCode: 0, out: "" });
   expect(call(undefined).err).toContain("aws-ipvlan of multinic");
+});
+
+test("aws-ipvlan names every variable that is missing", () => {
+  const { exitCode, out } = call("ADD");
+  expect([exitCode, JSON.parse(out)]).toEqual([
+    1,
+    expect.objectContaining({
+      code: 4,
+      details: "CNI_CONTAINERID is missing; CNI_NETNS is missing; CNI_IFNAME is missing",
+    }),
+  ]);
 });

@@ -11,6 +11,7 @@ const files = [
   "discovery",
   "cni-ipvlan",
   "cni-sources",
+  "cni-aws",
 ].map((name) => `test/netns/${name}.test.ts`);
 
 describe("Kernel in User-Mode Linux", () => {

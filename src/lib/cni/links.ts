@@ -69,7 +69,7 @@ export function createLink(
   } catch (cause) {
     throw new Failure(`Cannot create ${plan.kind} ${name} on ${master.name}`, {
       code: cniCode.kernel,
-      cause: codeOf(cause) === "EBUSY" ? new Failure(busy(master, plan), { cause }) : cause,
+      cause: reasonOf(cause, { master, plan }),
     });
   }
   undo.push(`delete ${name}`, () => {
@@ -133,6 +133,18 @@ export function refuseOtherMode(sides: Sides, masters: readonly string[], plan: 
         `${link.name} on it is ${other}, and the kernel keeps one mode per master: use another master or mode`,
       ),
     });
+  }
+}
+
+/** Says what an errno means here, where the kernel's own words do not. */
+function reasonOf(cause: unknown, { master, plan }: { master: Link; plan: LinkPlan }): unknown {
+  switch (codeOf(cause)) {
+    case "EBUSY":
+      return new Failure(busy(master, plan), { cause });
+    case "EOPNOTSUPP":
+      return new Failure(`this kernel has no ${plan.kind} (its module is missing)`, { cause });
+    default:
+      return cause;
   }
 }
 

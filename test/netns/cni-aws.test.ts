@@ -1,0 +1,199 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { inside } from "../../src/lib/linux/netns.ts";
+import { host1, pool } from "../support/attachments.ts";
+import { type CniNode, cniNode, macvlanConfig } from "../support/cni.ts";
+import { type FakeCloud, fakeCloud } from "../support/ec2.ts";
+import { kernelHas, scratch } from "../support/netns.ts";
+
+const able = kernelHas("ipvlan");
+const patience = 60_000;
+const env = { AWS_ENDPOINT_URL_EC2: "http://127.0.0.1:8099" };
+const config = macvlanConfig({
+  name: "net",
+  subnet: "",
+  plugin: { cniVersion: "1.0.0", type: "aws-ipvlan", mode: "l2" },
+});
+const rows = host1
+  .map(({ pciAddress: _, ...nic }) => nic)
+  .flatMap((nic, i) => [
+    nic,
+    { ...nic, netAddress: `fd00:10:${i + 1}::/64`, hostIP: `fd00:10:${i + 1}::a` },
+  ]);
+const pools = [1, 2].flatMap((n) => [
+  pool(`eth${n}`, `10.0.${n}.0/28`, `10.0.${n}.0/24`, { excludes: [`10.0.${n}.0/30`] }),
+  pool(`eth${n}`, `fd00:10:${n}::/124`, `fd00:10:${n}::/64`, { excludes: [`fd00:10:${n}::/126`] }),
+]);
+
+let at: CniNode;
+let cloud: FakeCloud;
+const servers: { stop(hard: boolean): Promise<void> }[] = [];
+
+/** What EC2 has on the NICs beside their own addresses. */
+const assigned = () => cloud.enis.flatMap(({ secondary, six }) => [...secondary, ...six.slice(1)]);
+const inUse = () => at.node.attachments.list().length;
+
+beforeAll(async () => {
+  at = await cniNode("aws", { nics: rows, pools });
+  const { host } = at;
+  // The metadata's own address and port, so that the program finds it as on an instance.
+  host.kernel.addAddress(1, "169.254.169.254/32");
+  for (const n of [1, 2]) {
+    const index = host.kernel.link(`eth${n}`)?.index ?? 0;
+    host.kernel.addAddress(index, `10.0.${n}.10/24`);
+    host.kernel.addAddress(index, `fd00:10:${n}::a/64`, { nodad: true });
+  }
+  const serve = (hostname: string, port: number, of: "imds" | "ec2") =>
+    inside(host.netns, () => Bun.serve({ hostname, port, fetch: (request) => cloud[of](request) }));
+  servers.push(serve("169.254.169.254", 80, "imds"), serve("127.0.0.1", 8099, "ec2"));
+}, patience);
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.stop(true)));
+  await at[Symbol.asyncDispose]();
+});
+
+beforeEach(() => {
+  cloud = fakeCloud(
+    [1, 2].map((n) => ({
+      mac: at.host.kernel.link(`eth${n}`)?.mac ?? "",
+      six: [`fd00:10:${n}::a`],
+    })),
+  );
+});
+/** Whatever a test did: nothing is assigned, and nicd holds nothing. */
+afterEach(() => {
+  expect([assigned(), inUse()]).toEqual([[], 0]);
+});
+
+function callOf(containerID: string, netns: string, more: object = {}) {
+  return { containerID, netns, env, config: { ...config, ...more } };
+}
+
+describe.if(able)("aws-ipvlan under multi-nic", () => {
+  test(
+    "assigns a pod's addresses of both families at EC2, CHECKs them, and unassigns them, however often DEL comes",
+    async () => {
+      using pod = scratch("aws");
+      const call = callOf("aws", pod.netns.path);
+      const added = await at.call({ ...call, command: "ADD" });
+      expect([added.json["details"], added.json["ips"]]).toEqual([
+        undefined,
+        [
+          { interface: 0, address: "10.0.1.4/24" },
+          { interface: 0, address: "fd00:10:1::4/64" },
+          { interface: 1, address: "10.0.2.4/24" },
+          { interface: 1, address: "fd00:10:2::4/64" },
+        ],
+      ]);
+      expect(assigned()).toEqual(["10.0.1.4", "fd00:10:1::4", "10.0.2.4", "fd00:10:2::4"]);
+      const links = pod.ip("link", "show", "type", "ipvlan");
+      expect(links.map((link) => link["ifname"])).toEqual(["net1-0", "net1-1"]);
+      expect(links[0]?.["linkinfo"]).toMatchObject({ info_data: { mode: "l2" } });
+      const check = { ...call.config, prevResult: added.json };
+      expect((await at.call({ ...call, config: check, command: "CHECK" })).out).toBe("");
+      cloud.enis[1]?.secondary.pop();
+      const lost = await at.call({ ...call, config: check, command: "CHECK" });
+      expect(lost.json["details"]).toBe("eni-00000000000000002 lacks 10.0.2.4");
+      for (const config of [check, check, call.config])
+        expect((await at.call({ ...call, config, command: "DEL" })).exitCode).toBe(0);
+      expect(pod.ip("link", "show").map((link) => link["ifname"])).toEqual(["lo"]);
+    },
+    patience,
+  );
+
+  test(
+    "takes over what is assigned already, and an old sandbox's late DEL leaves it to the new one",
+    async () => {
+      using pod = scratch("late");
+      // Whichever address nicd takes next.
+      const some = [4, 5, 6, 7, 8, 9].map((n) => `10.0.1.${n}`);
+      cloud.enis[0]?.secondary.push(...some);
+      const one = { args: { cni: { nics: 1 } } };
+      const old = callOf("old", pod.netns.path, one);
+      const added = await at.call({ ...old, command: "ADD" });
+      expect(added.json["msg"]).toBeUndefined();
+      expect(cloud.calls.map(({ action }) => action)).not.toContain("AssignPrivateIpAddresses");
+      expect((await at.call({ ...old, command: "DEL" })).exitCode).toBe(0);
+      expect(assigned()).toHaveLength(some.length - 1);
+      for (const eni of cloud.enis) eni.secondary.length = 0;
+      const fresh = callOf("fresh", pod.netns.path, one);
+      const again = await at.call({ ...fresh, command: "ADD" });
+      const ips = again.json["ips"] as { address: string }[];
+      const has = ips.map(({ address }) => address.split("/")[0]);
+      const late = { ...old.config, prevResult: { ...added.json, ips } };
+      const gone = await at.call({ ...old, netns: "", config: late, command: "DEL" });
+      expect(gone.exitCode).toBe(0);
+      expect(assigned()).toEqual(has as string[]);
+      expect((await at.call({ ...fresh, command: "DEL" })).exitCode).toBe(0);
+    },
+    patience,
+  );
+
+  test(
+    "works through throttling, and leaves nothing where EC2 refuses the second family",
+    async () => {
+      using pod = scratch("limit");
+      cloud.refuse.push("RequestLimitExceeded", "RequestLimitExceeded");
+      cloud.always.set("AssignIpv6Addresses", "PrivateIpAddressLimitExceeded");
+      const call = callOf("limit", pod.netns.path);
+      const refused = await at.call({ ...call, command: "ADD" });
+      expect(refused.json).toMatchObject({
+        code: 110,
+        msg: "EC2 refuses AssignIpv6Addresses (PrivateIpAddressLimitExceeded)",
+        details: expect.stringContaining("fewer pods on the node"),
+      });
+      expect(pod.ip("link", "show").map((link) => link["ifname"])).toEqual(["lo"]);
+      cloud.always.clear();
+      expect((await at.call({ ...call, command: "ADD" })).exitCode).toBe(0);
+      expect(assigned()).toHaveLength(4);
+      expect((await at.call({ ...call, command: "DEL" })).exitCode).toBe(0);
+    },
+    patience,
+  );
+});
+
+/** Not skipped where there is ipvlan: then there is nothing to show. */
+if (!able) {
+  test("aws-ipvlan on a kernel without ipvlan refuses, names what is missing, and unassigns what it had assigned", async () => {
+    using pod = scratch("noaws");
+    const refused = await at.call({ ...callOf("noaws", pod.netns.path), command: "ADD" });
+    expect(refused.json).toMatchObject({
+      code: 110,
+      details: expect.stringContaining("this kernel has no ipvlan"),
+    });
+    const actions = new Set(cloud.calls.map(({ action }) => action));
+    expect([...actions]).toContain("AssignPrivateIpAddresses");
+    expect([...actions]).toContain("UnassignIpv6Addresses");
+    expect(pod.ip("link", "show").map((link) => link["ifname"])).toEqual(["lo"]);
+  });
+}
+
+describe("aws-ipvlan", () => {
+  test(
+    "names a NIC that is not attached to this instance, and says what to do",
+    async () => {
+      using pod = scratch("other");
+      for (const eni of cloud.enis) eni.instance = "";
+      const refused = await at.call({ ...callOf("other", pod.netns.path), command: "ADD" });
+      expect(refused.json).toMatchObject({
+        code: 110,
+        details: expect.stringContaining("attach it to i-00000000000000001"),
+      });
+    },
+    patience,
+  );
+
+  test(
+    "answers STATUS by what metadata and role say",
+    async () => {
+      const nic = { cniVersion: "1.1.0", name: "net1-0", type: "aws-ipvlan", master: "eth1" };
+      const call = { program: "aws-ipvlan", command: "STATUS", env, config: nic };
+      expect((await at.call(call)).out).toBe("");
+      cloud.metadata = "no role";
+      expect((await at.call(call)).json).toMatchObject({
+        code: 50,
+        details: expect.stringContaining("give it an instance profile"),
+      });
+    },
+    patience,
+  );
+});
