@@ -5,6 +5,7 @@ import type { Case, Contract } from "./contract-case.ts";
 import { until } from "./contract-case.ts";
 import { contractCrds } from "./contract-crds.ts";
 import { deleteCases } from "./delete-cases.ts";
+import { deviceCases } from "./device-cases.ts";
 import { discoveryCases } from "./discovery-cases.ts";
 import { kindCases } from "./kind-cases.ts";
 import { listCases } from "./list-cases.ts";
@@ -35,6 +36,7 @@ const groups: readonly (readonly [string, readonly Case[]])[] = [
   ["owners and namespaces", ownerCases],
   ["discovery", discoveryCases],
   ["our kinds", kindCases],
+  ["other operators' kinds", deviceCases],
   ["what only a real server has", realCases],
 ];
 

@@ -1,6 +1,7 @@
 import { explain } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "./kube.ts";
+import type { OptionalStore } from "./optional.ts";
 import { createQueue, type Queue, type QueueOptions } from "./queue.ts";
 
 /** What a reconcile wants next: nothing until something changes, or another look after that many milliseconds. */
@@ -42,6 +43,22 @@ export function source<T>(store: Store<T>, keys: (object: T) => Iterable<string>
       });
       for (const object of store.list()) for (const key of keys(object)) add(key);
       return stop;
+    },
+  };
+}
+
+/** Makes a source that asks for the same work whenever a store says anything: of an object, or of itself. */
+export function anyChange(store: OptionalStore<unknown>, keys: () => Iterable<string>): Source {
+  return {
+    async start(add) {
+      const all = () => {
+        for (const key of keys()) add(key);
+      };
+      const stops = [store.onChange(all), store.onAnswer(all)];
+      all();
+      return () => {
+        for (const stop of stops) stop();
+      };
     },
   };
 }

@@ -1,4 +1,10 @@
 import type {
+  NicClusterPolicy,
+  SriovNetwork,
+  SriovNetworkNodePolicy,
+  SriovNetworkNodeState,
+} from "../api/devices.ts";
+import type {
   Cidr,
   Config,
   DeviceClass,
@@ -37,6 +43,10 @@ export interface Kinds {
   DeviceClass: DeviceClass;
   Config: Config;
   NetworkAttachmentDefinition: NetworkAttachmentDefinition;
+  SriovNetwork: SriovNetwork;
+  SriovNetworkNodePolicy: SriovNetworkNodePolicy;
+  SriovNetworkNodeState: SriovNetworkNodeState;
+  NicClusterPolicy: NicClusterPolicy;
   Namespace: NamespaceObject;
   Node: NodeObject;
   Pod: PodObject;

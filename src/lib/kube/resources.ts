@@ -18,6 +18,8 @@ const builtin = (apiGroup: string, plural: string, namespaced: boolean): Resourc
   namespaced,
 });
 
+const sriov = (plural: string) => builtin("sriovnetwork.openshift.io", plural, true);
+
 /** Every kind the program reads or writes. */
 export const resources: Readonly<Record<KindName, Resource>> = {
   MultiNicNetwork: ours("multinicnetworks"),
@@ -27,6 +29,15 @@ export const resources: Readonly<Record<KindName, Resource>> = {
   DeviceClass: ours("deviceclasses"),
   Config: ours("configs"),
   NetworkAttachmentDefinition: builtin("k8s.cni.cncf.io", "network-attachment-definitions", true),
+  SriovNetwork: sriov("sriovnetworks"),
+  SriovNetworkNodePolicy: sriov("sriovnetworknodepolicies"),
+  SriovNetworkNodeState: sriov("sriovnetworknodestates"),
+  NicClusterPolicy: {
+    group: "mellanox.com",
+    version: "v1alpha1",
+    plural: "nicclusterpolicies",
+    namespaced: false,
+  },
   Namespace: builtin("", "namespaces", false),
   Node: builtin("", "nodes", false),
   Pod: builtin("", "pods", true),

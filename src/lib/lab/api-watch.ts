@@ -1,3 +1,4 @@
+import { crdKey } from "./api-crd.ts";
 import { revisionOf } from "./api-list.ts";
 import type { ApiObject, Json } from "./api-object.ts";
 import { type ApiResource, apiVersionOf, storeKey } from "./api-resource.ts";
@@ -48,6 +49,8 @@ export function watchObjects(
           send("BOOKMARK", bookmarkOf(resource, ctx.store.revision, annotations));
       };
       const deliver = (event: StoreEvent) => {
+        // The objects of a kind go before the kind does: nothing more will come.
+        if (event.type === "DELETED" && defines(event, resource)) finish();
         if (event.key !== key) return;
         const seen = seenBy(matches, event);
         if (seen)
@@ -92,6 +95,11 @@ export function watchObjects(
     },
     cancel: () => finish(),
   });
+}
+
+/** Tells whether a change is one of the CustomResourceDefinition of a resource. */
+function defines(event: StoreEvent, { group, plural }: ApiResource): boolean {
+  return event.key === crdKey && event.object.metadata.name === `${plural}.${group}`;
 }
 
 /** How one watcher sees a change: an object that leaves its selection is deleted to it, one that enters is new. */

@@ -6,6 +6,8 @@ import { everyStep, writeNetworkStatus } from "./apply.ts";
 import type { Deps } from "./deps.ts";
 import { dropFinalizer, networkFinalizer } from "./finalizers.ts";
 import type { Observed } from "./observe.ts";
+import { removeSriovNetwork } from "./sriovnetwork.ts";
+import { removeSriovPolicy } from "./sriovpolicy.ts";
 
 /**
  * Takes a deleted network apart: definitions at once; CIDR and pools after the last address has been given back on every
@@ -24,6 +26,7 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
       await deps.kube.remove("NetworkAttachmentDefinition", step.name, { namespace, uid });
     },
   );
+  await removeSriovNetwork(network, deps);
   // A restarting nicd is waited for, its pods run; a node that is gone or silent is not.
   const isAlive = (node: string) =>
     (seen.liveNodes === undefined || seen.liveNodes.has(node)) && !seen.deadNodes.has(node);
@@ -37,6 +40,7 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
     await say(seen, [...new Set(pods)].sort(), deps);
     return { after: deps.pace().normalMs };
   }
+  await removeSriovPolicy(network, deps);
   for (const slice of seen.slices) {
     const { uid, resourceVersion } = slice.metadata;
     await deps.kube.remove("CIDR", slice.metadata.name, { uid, resourceVersion });

@@ -2,12 +2,15 @@ import type { Events } from "../kube/events.ts";
 import type { Kube } from "../kube/kube.ts";
 import type { Log } from "../log.ts";
 import type { Sha256 } from "../plan/names.ts";
+import type { DeviceStores } from "./devicestores.ts";
 import type { Stores } from "./stores.ts";
 
 /** What every controller of the operator works with. */
 export interface Deps {
   readonly kube: Kube;
   readonly stores: Stores;
+  /** Copies of what belongs to operators that may not be installed. */
+  readonly devices: DeviceStores;
   readonly events: Events;
   readonly log: Log;
   readonly now: () => number;

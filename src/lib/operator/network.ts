@@ -4,6 +4,7 @@ import { InvalidInput } from "../errors.ts";
 import type { Next } from "../kube/controller.ts";
 import { type CidrsPlan, planCidrs } from "../plan/cidrs.ts";
 import { cloudReserved } from "../plan/cloud.ts";
+import type { DefinitionSources } from "../plan/definition.ts";
 import { planDefinitions, wantedNamespaces } from "../plan/definitionsteps.ts";
 import { discoveredPlanes } from "../plan/discoveredplanes.ts";
 import { networkFaults } from "../plan/networkfaults.ts";
@@ -12,6 +13,7 @@ import { planPools } from "../plan/pools.ts";
 import { applyCidrs, applyDefinitions, applyPools, writeNetworkStatus } from "./apply.ts";
 import { cleanUpNetwork } from "./cleanup.ts";
 import type { Deps } from "./deps.ts";
+import { reconcileDevices } from "./devices.ts";
 import { addFinalizer, networkFinalizer } from "./finalizers.ts";
 import { type Observed, observeNetwork } from "./observe.ts";
 
@@ -36,9 +38,12 @@ export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> 
   if (planned) await applyPools(poolSteps(seen, { planned, slices }, deps), deps);
   sayNotes(seen, planned, deps);
   const masterNets = planesOf(seen, planned);
-  const definable = valid && (planned === undefined || isInForce(network, planned));
+  const devices = valid ? await reconcileDevices(network, masterNets, deps) : undefined;
+  faults.push(...(devices?.faults ?? []));
+  const named = network.spec.plugin.type !== "mellanox" || devices?.resourceNames !== undefined;
+  const definable = valid && named && (planned === undefined || isInForce(network, planned));
   const definitions = definable
-    ? await define(seen, masterNets, deps)
+    ? await define(seen, { masterNets, resourceNames: devices?.resourceNames }, deps)
     : { matching: 0, wanted: 0, failed: 0 };
 
   await writeNetworkStatus(
@@ -50,6 +55,7 @@ export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> 
       slices,
       hostInterfaces: seen.hostInterfaces,
       daemons: seen.daemons,
+      devices: devices?.condition,
     },
     deps,
   );
@@ -161,10 +167,14 @@ function planesOf(seen: Observed, planned: CidrsPlan | undefined): readonly stri
   return planned?.masterNets ?? discoveredPlanes(seen.hostInterfaces, seen.definitions);
 }
 
-async function define(seen: Observed, masterNets: readonly string[], deps: Deps) {
+async function define(
+  seen: Observed,
+  of: Pick<DefinitionSources, "masterNets" | "resourceNames">,
+  deps: Deps,
+) {
   const namespaces = wantedNamespaces(seen.network, seen.namespaces);
   const plan = planDefinitions(seen.network, {
-    masterNets,
+    ...of,
     config: seen.config,
     namespaces,
     existing: seen.definitions,

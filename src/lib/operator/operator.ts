@@ -1,6 +1,12 @@
 import type { Registry } from "prom-client";
 import type { HostInterface } from "../api/kinds.ts";
-import { type Controller, runControllers, type Source, source } from "../kube/controller.ts";
+import {
+  anyChange,
+  type Controller,
+  runControllers,
+  type Source,
+  source,
+} from "../kube/controller.ts";
 import { createEvents } from "../kube/events.ts";
 import { fence } from "../kube/fence.ts";
 import type { Kube, Store } from "../kube/kube.ts";
@@ -12,12 +18,13 @@ import { paceOf } from "../plan/pace.ts";
 import { reconcileConfig } from "./config.ts";
 import { defaultConfigOnce } from "./defaultconfig.ts";
 import type { Deps } from "./deps.ts";
+import { createDeviceStores, devicesAnswered } from "./devicestores.ts";
 import { hasAbandoned, stripAbandoned } from "./finalizers.ts";
 import { reconcileHostInterface } from "./hostinterface.ts";
 import { type OperatorMetrics, registerOperatorMetrics } from "./metrics.ts";
 import { reconcileNetwork } from "./network.ts";
 import { settled, settleTime } from "./settle.ts";
-import { createStores, type Stores, storesReady } from "./stores.ts";
+import { createStores, storesReady } from "./stores.ts";
 
 export interface OperatorOptions {
   readonly kube: Kube;
@@ -44,13 +51,15 @@ const rollMs = 1000;
 export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
   const { kube, log, namespace } = options;
   const stores = createStores(kube, { namespace, log }, signal);
+  const devices = createDeviceStores(kube, { log }, signal);
   stores.configs.onChange(() => {
     const spec = countingConfig(stores.configs.list())?.spec;
     options.setLogLevel?.(logLevelOf(spec?.logLevel));
   });
   await storesReady(stores, signal);
+  await devicesAnswered(devices);
   const metrics = options.registry && (await registerOperatorMetrics(options.registry, stores));
-  if (!options.elect) return lead(options, stores, { kube, signal, metrics });
+  if (!options.elect) return lead(options, { stores, devices }, { kube, signal, metrics });
   await holdLease(
     kube,
     {
@@ -59,11 +68,15 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
       identity: options.identity,
       log,
       lead: (leadership: Leadership) =>
-        lead(options, stores, {
-          kube: fence(kube, leadership.check),
-          signal: leadership.signal,
-          metrics,
-        }),
+        lead(
+          options,
+          { stores, devices },
+          {
+            kube: fence(kube, leadership.check),
+            signal: leadership.signal,
+            metrics,
+          },
+        ),
     },
     signal,
   );
@@ -71,7 +84,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
 
 async function lead(
   options: OperatorOptions,
-  stores: Stores,
+  { stores, devices }: Pick<Deps, "stores" | "devices">,
   as: {
     readonly kube: Kube;
     readonly signal: AbortSignal;
@@ -83,6 +96,7 @@ async function lead(
   const deps: Deps = {
     kube: as.kube,
     stores,
+    devices,
     events,
     log,
     now,
@@ -126,6 +140,7 @@ function controllers(deps: Deps): Controller[] {
         wakesAll(stores.nodes),
         wakesAll(stores.daemons),
         wakesAll(stores.configs),
+        ...deviceSources(deps).map((from) => settled(from, settle.ms)),
         settled(
           source(stores.cidrs, (cidr) => [cidr.spec.config.name]),
           settle.ms,
@@ -174,6 +189,21 @@ function controllers(deps: Deps): Controller[] {
         ),
       ],
     },
+  ];
+}
+
+/** Networks whose devices other operators provide look again when those say something, come or go. */
+function deviceSources({ stores, devices }: Deps): Source[] {
+  const of = (type: string) => () =>
+    stores.networks
+      .list()
+      .filter((network) => network.spec.plugin.type === type)
+      .map((network) => network.metadata.name);
+  return [
+    anyChange(devices.sriovNetworks, of("sriov")),
+    anyChange(devices.sriovPolicies, of("sriov")),
+    anyChange(devices.sriovStates, of("sriov")),
+    anyChange(devices.nicPolicies, of("mellanox")),
   ];
 }
 

@@ -5,12 +5,15 @@ import { configStatus, type NetworkSeen, routeStatus } from "./networkstatus.ts"
 
 /**
  * Computes a network's conditions, which `kubectl wait` and `kubectl describe` read, from what its status is computed from:
- * ConfigReady, RoutesReady, and Ready when both hold. `at` = now, kept where a status does not change.
+ * ConfigReady, RoutesReady, DevicesReady where another operator provides the devices, and Ready when the first two hold.
+ * `at` = now, kept where a status does not change.
  */
 export function networkConditions(seen: NetworkSeen, at: string): Condition[] {
   const observedGeneration = seen.network.metadata.generation;
   const { config, routes } = { config: configCondition(seen), routes: routesCondition(seen) };
-  const said = [config, routes, ready(seen, config, routes)].map((condition) => ({
+  const devices = seen.devices ? [seen.devices] : [];
+  const all = [config, routes, ...devices, ready(seen, config, routes)];
+  const said = all.map((condition) => ({
     ...condition,
     ...(observedGeneration !== undefined && { observedGeneration }),
   }));

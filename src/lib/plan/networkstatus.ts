@@ -9,6 +9,8 @@ import type {
   RouteStatus,
 } from "../api/kinds.ts";
 
+import type { SaidCondition } from "./hostinterface.ts";
+
 export interface NetworkSeen {
   readonly network: MultiNicNetwork;
   /** Parsed `spec.ipam`; undefined when it could not be parsed (the faults then say why). */
@@ -21,6 +23,8 @@ export interface NetworkSeen {
   readonly hostInterfaces: readonly HostInterface[];
   /** Names of the nodes whose nicd is ready, and of all nodes that run one. */
   readonly daemons: { readonly ready: ReadonlySet<string>; readonly all: ReadonlySet<string> };
+  /** How far other operators' devices for it are; undefined = it needs none. */
+  readonly devices?: SaidCondition | undefined;
   /** Running pods that keep a deleted network's pools alive, `namespace/name`. */
   readonly lingeringPods?: readonly string[];
 }

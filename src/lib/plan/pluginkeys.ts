@@ -47,24 +47,18 @@ export function pluginKeys(plugin: PluginSpec): {
   keys: Record<string, unknown>;
   faults: Fault[];
 } {
-  const args = plugin.args ?? {};
-  const faults: Fault[] = [];
+  const { values, faults } = argValues(plugin);
   const keys: Record<string, unknown> = {
     cniVersion: plugin.cniVersion ?? "",
     type: plugin.type === "mellanox" ? "host-device" : plugin.type,
     ...(Object.keys(plugin.dns ?? {}).length > 0 && { dns: plugin.dns }),
   };
   const known = rules[plugin.type];
-  for (const rule of known ?? []) {
-    const text = args[rule.arg];
-    if (text === undefined) continue;
-    const read = readArg(text, rule.as);
-    if ("problem" in read) {
-      faults.push({ path: `spec.plugin.args.${rule.arg}`, problem: read.problem });
-    } else if (rule.key !== undefined && read.value !== undefined) keys[rule.key] = read.value;
+  for (const { arg, key } of known ?? []) {
+    if (key !== undefined && values[arg] !== undefined) keys[key] = values[arg];
   }
   if (known === undefined) {
-    for (const [arg, text] of Object.entries(args)) {
+    for (const [arg, text] of Object.entries(plugin.args ?? {})) {
       if (arg in keys) {
         const problem = `is a key of the plugin itself: write spec.plugin.${arg} instead`;
         faults.push({ path: `spec.plugin.args.${arg}`, problem });
@@ -75,6 +69,24 @@ export function pluginKeys(plugin: PluginSpec): {
     keys: Object.fromEntries(Object.entries(keys).sort(([a], [b]) => (a < b ? -1 : 1))),
     faults,
   };
+}
+
+/** Reads the args that a type knows, those for the operator alone too; what means unset is left out. */
+export function argValues(plugin: PluginSpec): {
+  values: Record<string, unknown>;
+  faults: Fault[];
+} {
+  const values: Record<string, unknown> = {};
+  const faults: Fault[] = [];
+  for (const { arg, as } of rules[plugin.type] ?? []) {
+    const text = plugin.args?.[arg];
+    if (text === undefined) continue;
+    const read = readArg(text, as);
+    if ("problem" in read) {
+      faults.push({ path: `spec.plugin.args.${arg}`, problem: read.problem });
+    } else if (read.value !== undefined) values[arg] = read.value;
+  }
+  return { values, faults };
 }
 
 /** `value` undefined: the key is left out (0 and "" mean unset, as v1.3.x has it). */
