@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { allKinds } from "../../../src/lib/api/allkinds.ts";
 import { parseNetworks } from "../../../src/lib/api/annotation.ts";
 import { parseIpam } from "../../../src/lib/api/ipam.ts";
@@ -6,6 +6,9 @@ import { fuzz } from "../../support/fuzz.ts";
 import { mutateJson, mutateText } from "../../support/mutate.ts";
 import { ownConfig, upstreamConfig } from "../../support/objects.ts";
 import { sampleDocuments, sampleNames } from "../../support/samples.ts";
+
+// Thousands of inputs: seconds, more on a busy machine.
+setDefaultTimeout(60_000);
 
 const files = ["network.yaml", "hostinterfaces.yaml", "cidr.yaml", "ippools.yaml"];
 const samples = await Promise.all(

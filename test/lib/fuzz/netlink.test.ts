@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readEvents } from "../../../src/lib/linux/monitor.ts";
 import { readAddress } from "../../../src/lib/netlink/address.ts";
 import { Conn } from "../../../src/lib/netlink/conn.ts";
@@ -9,6 +9,9 @@ import { readRule } from "../../../src/lib/netlink/rule.ts";
 import { fuzz } from "../../support/fuzz.ts";
 import { mutateBytes } from "../../support/mutate.ts";
 import { hex, recorded } from "../../support/recorded.ts";
+
+// Thousands of inputs: seconds, more on a busy machine.
+setDefaultTimeout(60_000);
 
 const topics = ["link", "link-ipvlan", "addr", "route", "rule", "error", "monitor"] as const;
 const replies = topics
