@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { takePlace } from "./commands/place.ts";
 import type { Io } from "./commands/verb.ts";
 import { explain } from "./lib/errors.ts";
@@ -26,8 +25,9 @@ const byName: Record<string, () => Promise<Program>> = {
 };
 
 const io: Io = { out: (text) => console.log(text), err: (text) => console.error(text) };
-const load =
-  byName[basename(process.argv0)] ?? (async () => (await import("./commands/daemon.ts")).run);
+// Loading node:path would take a sixth of VERSION's time.
+const calledBy = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
+const load = byName[calledBy] ?? (async () => (await import("./commands/daemon.ts")).run);
 try {
   const run = await load();
   process.exit(await run(process.argv.slice(2), io));

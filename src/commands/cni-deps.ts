@@ -2,7 +2,6 @@ import type { CniDeps } from "../lib/cni/deps.ts";
 import type { Command } from "../lib/cni/invocation.ts";
 import { nodeDeps } from "../lib/cni/node.ts";
 import type { Slot } from "../lib/cni/slots.ts";
-import { hasFfi } from "../lib/linux/libc.ts";
 import { processAgeMs } from "../lib/linux/processage.ts";
 import { createLog } from "../lib/log.ts";
 import { debugTopics, nodePaths, nodeWaitMs } from "../lib/settings.ts";
@@ -23,11 +22,11 @@ export function cniDeps(command: Command, slot: Slot, io: Io): Promise<CniDeps> 
   const level = debugTopics().has("cni") ? "debug" : "warn";
   const log = createLog({ level: () => level, write: io.err }, { command });
   // The time spent in the queue for a place counts: the caller has been waiting since the process began.
-  const left = Math.max(0, waits[command] - ageMs());
+  const left = Math.max(0, waits[command] - ageMs(slot));
   return nodeDeps({ paths: nodePaths(), waitMs: nodeWaitMs() ?? left, slot, log });
 }
 
-/** The runtime's clock starts anew when flock(1) becomes us again; without FFI that never was. */
-function ageMs(): number {
-  return hasFfi() ? processAgeMs() : Bun.nanoseconds() / 1e6;
+/** The runtime's clock starts anew when flock(1) becomes us again. */
+function ageMs(slot: Slot): number {
+  return slot.waited() ? processAgeMs() : Bun.nanoseconds() / 1e6;
 }

@@ -1,3 +1,4 @@
+import { multiNic } from "../lib/cni/multi-nic.ts";
 import { runCni } from "../lib/cni/program.ts";
 import { enter, type Slot } from "../lib/cni/slots.ts";
 import { readStdin } from "../lib/cni/stdin.ts";
@@ -14,10 +15,7 @@ export function run(slot: Slot, io: Io): Promise<number> {
       // `-0` to `-9`, as upstream names them; two digits need two more bytes only where a pod has that many NICs.
       suffix: 2,
       async verbs(call) {
-        const [{ multiNic }, { cniDeps }] = await Promise.all([
-          import("../lib/cni/multi-nic.ts"),
-          import("./cni-deps.ts"),
-        ]);
+        const { cniDeps } = await import("./cni-deps.ts");
         return multiNic(await cniDeps(call.command, slot, io));
       },
     },

@@ -33,7 +33,6 @@ export const faultPoints = [
   "cni.add.created",
   "cni.add.configured",
   "cni.add.delegated",
-  "cni.add.routed",
   "cni.add.named",
   "cni.add.done",
   "cni.del.begin",

@@ -44,8 +44,8 @@ export function parseAddressWithLength(
   if (slash < 0) return undefined;
   const address = parseAddress(text.slice(0, slash));
   const digits = text.slice(slash + 1);
-  if (!address || !/^(0|[1-9][0-9]{0,2})$/.test(digits)) return undefined;
-  const length = Number(digits);
+  const length = decimal(digits);
+  if (!address || length === undefined) return undefined;
   return length <= bits(address.family) ? { address, length } : undefined;
 }
 
@@ -133,14 +133,32 @@ function holds(prefix: Prefix, value: bigint): boolean {
   return value >> host === prefix.base >> host;
 }
 
+/**
+ * Reads up to three digits without a leading zero. By hand: the first use of a regular expression costs a short-lived
+ * process as much as all the parsing there is to do.
+ */
+function decimal(text: string): number | undefined {
+  if (text === "" || text.length > 3 || (text.length > 1 && text.charAt(0) === "0")) {
+    return undefined;
+  }
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
 /** Four decimal parts without leading zeros (RFC 6943 section 3.1.1: other forms are read differently by different programs). */
 function parse4(text: string): bigint | undefined {
   const parts = text.split(".");
   if (parts.length !== 4) return undefined;
   let value = 0;
   for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    value = value * 256 + Number(part);
+    const byte = decimal(part);
+    if (byte === undefined || byte > 255) return undefined;
+    value = value * 256 + byte;
   }
   return BigInt(value);
 }

@@ -29,7 +29,9 @@ export function nodePaths(env: Environment = process.env): NodePaths {
 
 /** Reads which wire traces to print: `MULTINIC_DEBUG=netlink,kube`. */
 export function debugTopics(env: Environment = process.env): ReadonlySet<string> {
-  return new Set((env["MULTINIC_DEBUG"] ?? "").split(",").filter((t) => t !== ""));
+  const topics = new Set<string>();
+  for (const topic of (env["MULTINIC_DEBUG"] ?? "").split(",")) if (topic !== "") topics.add(topic);
+  return topics;
 }
 
 /** Returns the whole environment, for programs that we start and for the CNI's own variables. */

@@ -1,7 +1,7 @@
 import type { CniDeps, NodeCalls } from "../../src/lib/cni/deps.ts";
 import { type Invocation, parseInvocation } from "../../src/lib/cni/invocation.ts";
 import { Failure } from "../../src/lib/errors.ts";
-import type { Kernel, NewLink, NewLinkOptions } from "../../src/lib/linux/kernel.ts";
+import type { Change, Kernel, NewLink, NewLinkOptions } from "../../src/lib/linux/kernel.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import type { Link, LinkAddress, Route, Rule } from "../../src/lib/netlink/types.ts";
 import type { AttachedInterface, AttachmentKey } from "../../src/lib/node/contract.ts";
@@ -141,28 +141,30 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
       stop,
     },
     bury: (key) => void buried.push(key),
-    openKernel: options.ffi === false ? noFfi : () => fakeKernel(host, pod),
-    openNetns:
-      options.ffi === false
-        ? noFfi
-        : (path) => {
-            if (path !== "/pod") throw new Failure(`no ${path}`, { code: "ENOENT" });
-            return {
-              path,
-              fd: 9,
-              dev: 4n,
-              ino: 2n,
-              open: () => fakeKernel(pod, pod),
-              close: () => {},
-              [Symbol.dispose]: () => {},
-            };
-          },
+    sockets: async () => ({
+      openKernel: options.ffi === false ? noFfi : () => fakeKernel(host, pod),
+      openNetns:
+        options.ffi === false
+          ? noFfi
+          : (path) => {
+              if (path !== "/pod") throw new Failure(`no ${path}`, { code: "ENOENT" });
+              return {
+                path,
+                fd: 9,
+                dev: 4n,
+                ino: 2n,
+                open: () => fakeKernel(pod, pod),
+                close: () => {},
+                [Symbol.dispose]: () => {},
+              };
+            },
+      setSysctls(_netns, wanted) {
+        sysctls.push(...wanted.map(({ name, value }) => `${name}=${value}`));
+        return [];
+      },
+    }),
     canFfi: () => options.ffi !== false,
     identify: (path) => ({ dev: 4n, ino: path === "/proc/self/ns/net" ? 1n : 2n }),
-    setSysctls(_netns, wanted) {
-      sysctls.push(...wanted.map(({ name, value }) => `${name}=${value}`));
-      return [];
-    },
     pause: async () => void pauses.push(1),
     takeSlot: async () => () => {},
     findPlugin: async (type, path) => {
@@ -203,6 +205,26 @@ export function fakeCall(
   );
 }
 
+function applyOne(kernel: Partial<Kernel>, change: Change): void {
+  switch (change.verb) {
+    case "add link":
+      kernel.addLink?.(change.name, change.link, change.options);
+      break;
+    case "add address":
+      kernel.addAddress?.(change.index, change.address);
+      break;
+    case "set link up":
+      kernel.setLink?.(change.index, { up: true });
+      break;
+    case "add altname":
+      kernel.addAltname?.(change.index, change.altname);
+      break;
+    case "add route":
+      kernel.addRoute?.(change.route);
+      break;
+  }
+}
+
 /** Only what the CNI programs use; anything else is a test that asks for too much. */
 function fakeKernel(here: FakeNamespace, pod: FakeNamespace): Kernel {
   const find = (name: string | number) =>
@@ -226,6 +248,17 @@ function fakeKernel(here: FakeNamespace, pod: FakeNamespace): Kernel {
         ...(options.mac ? { mac: options.mac } : {}),
       });
     },
+    findLinks: (names) => names.map(find),
+    change: (changes) =>
+      changes.map((change) => {
+        try {
+          applyOne(kernel, change);
+          return undefined;
+        } catch (error) {
+          if (error instanceof Failure) return error;
+          throw error;
+        }
+      }),
     deleteLink(name) {
       const at = here.links.findIndex((link) => link.name === name || link.index === name);
       if (at >= 0) here.links.splice(at, 1);

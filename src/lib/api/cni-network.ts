@@ -174,7 +174,13 @@ function string(raw: JsonObject, key: string, faults: Fault[], under = ""): stri
 function strings(raw: JsonObject, key: string, faults: Fault[]): string[] {
   const value = raw[key];
   if (value === undefined || value === null) return [];
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  if (isStrings(value)) return value;
   faults.push({ path: key, problem: "is no list of strings" });
   return [];
+}
+
+function isStrings(value: unknown): value is string[] {
+  if (!Array.isArray(value)) return false;
+  for (const item of value) if (typeof item !== "string") return false;
+  return true;
 }

@@ -135,8 +135,8 @@ export function parseHeader(text: string): CniHeader {
 
 /** Reads a `cniVersion`; throws code 1 naming what this plugin speaks. */
 export function parseVersion(value: unknown): CniVersion {
-  const found = cniVersions.find((version) => version === (value === "" ? "0.1.0" : value));
-  if (found) return found;
+  for (const version of cniVersions)
+    if (version === (value === "" ? "0.1.0" : value)) return version;
   throw new Failure(`cniVersion ${JSON.stringify(value)} is not supported`, {
     code: cniCode.version,
     cause: new Failure(`this plugin speaks ${cniVersions.join(", ")}`),

@@ -26,6 +26,7 @@ export function parsePodArgs(raw: JsonObject, faults: Fault[]): CniPodArgs {
 
 /** Reads static addresses: a list, one address, or several in one text. */
 export function readIps(value: unknown, path: string, faults: Fault[]): string[] {
+  if (value === undefined) return [];
   const texts = listOf(value);
   if (!texts) {
     faults.push({ path, problem: `is ${show(value)}: ${ipsWanted}` });
@@ -68,9 +69,8 @@ function readNics(value: unknown, faults: Fault[]): number | undefined {
 
 /** Documents write both `masters` and `master`; the two may stand side by side when they say one thing. */
 function readMasters(args: JsonObject, faults: Fault[]): string[] {
-  const [masters = [], master = []] = ["masters", "master"].map((key) =>
-    readNames(args[key], `args.cni.${key}`, faults),
-  );
+  const masters = readNames(args["masters"], "args.cni.masters", faults);
+  const master = readNames(args["master"], "args.cni.master", faults);
   if (masters.length > 0 && master.length > 0 && masters.join() !== master.join()) {
     const problem = `is ${show(args["master"])}, but args.cni.masters is ${show(args["masters"])}: write one of them`;
     faults.push({ path: "args.cni.master", problem });
@@ -79,6 +79,7 @@ function readMasters(args: JsonObject, faults: Fault[]): string[] {
 }
 
 function readNames(value: unknown, path: string, faults: Fault[]): string[] {
+  if (value === undefined) return [];
   const names = listOf(value);
   // dev_valid_name() of the kernel, printable ASCII only: nicd takes no other name.
   const bad = names?.find(
@@ -101,7 +102,8 @@ function readTarget(value: unknown, faults: Fault[]): string {
 
 function readClass(value: unknown, faults: Fault[]): string {
   const text = scalarOf(value);
-  if (text !== undefined && /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$/.test(text)) return text;
+  if (text === "") return "";
+  if (text !== undefined && /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text)) return text;
   faults.push({ path: "args.cni.class", problem: `is ${show(value)}: ${classWanted}` });
   return "";
 }

@@ -13,12 +13,10 @@ import {
   planLink,
   wantedIps,
 } from "./attach-plan.ts";
-import { addDelegated } from "./delegated.ts";
-import type { CniDeps } from "./deps.ts";
+import type { Attachment } from "./attachment.ts";
+import type { CniDeps, NetnsIdentity } from "./deps.ts";
 import type { Invocation } from "./invocation.ts";
-import { refuseTaken } from "./links.ts";
-import { addNative } from "./native.ts";
-import { closePod, openPod, type Pod } from "./pod.ts";
+import { closePod, identifyPod, openPod, type Pod } from "./pod.ts";
 import { previousResult } from "./previous.ts";
 import { release } from "./release.ts";
 
@@ -28,26 +26,32 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
   const plan = planLink(network);
   const before = previousResult(header);
   const chained = before?.interfaces.some(({ name }) => name === call.ifname) ?? false;
-  const pod = openPod(call, deps);
+  const identity = identifyPod(call, deps);
   const undo = new UndoStack();
+  let prepared: Promise<Prepared> | undefined;
+  // While nicd chooses; what goes wrong here is told once its answer is in, and then undone.
+  const prepare = () => {
+    prepared ??= openAll(call, { identity, chained }, deps);
+    return prepared;
+  };
   try {
-    const sources = network.sourceRouting ? await import("./route-by-source.ts") : undefined;
-    // At the bottom: the links go before it, and their rules with it.
-    if (sources) undo.push("delete rules", () => sources.sweepSourceRules(pod.kernel));
-    if (pod.kernel) refuseTaken(pod.kernel.links(), { ifname: call.ifname, chained });
     faultPoint("cni.add.begin");
     const key = attachmentKey(call, network.name);
     const end = deps.underWay.begin(key);
-    const reply = await askForNics({ call, network, plan, pod, undo }, deps);
+    const asked = { call, network, plan, identity, undo };
+    const reply = await askForNics(asked, () => settled(prepare()), deps);
     faultPoint("cni.add.attached");
+    const { pod, addNative } = await prepare();
+    const sources = network.sourceRouting ? await import("./route-by-source.ts") : undefined;
+    // The links go before it, and their rules with it: what else is on the stack is nicd's part.
+    if (sources) undo.push("delete rules", () => sources.sweepSourceRules(pod.kernel));
     const ips = network.pooled ? [] : wantedIps(call, network);
-    const attachment = { call, network, pod, reply, ips, undo };
+    const attachment = { call, network, pod, reply, ips, chained, undo };
     const result =
       plan && makesLinks(network, plan, pod.kernel !== undefined)
         ? await addNative({ ...attachment, plan }, deps)
         : await addDelegated({ ...attachment, plan }, deps);
     sources?.routeBySource(pod.kernel, result);
-    if (!chained) nameFirst(pod, call.ifname, deps);
     faultPoint("cni.add.named");
     if (!end()) throw overtaken(key);
     deps.log.info("attached", { ifname: call.ifname, network: network.name, why: reply.reason });
@@ -58,7 +62,10 @@ export async function add(call: Invocation, header: CniHeader, deps: CniDeps): P
     for (const left of await undo.unwind()) deps.log.error("could not undo", { what: left });
     throw error;
   } finally {
-    closePod(pod);
+    await prepared?.then(
+      ({ pod }) => closePod(pod),
+      () => {},
+    );
   }
 }
 
@@ -69,22 +76,59 @@ function overtaken({ network, ifname }: AttachmentKey): Failure {
   );
 }
 
+/** What making links takes: the open namespace, in which no name of ours is taken, and the code for it. */
+interface Prepared {
+  readonly pod: Pod;
+  readonly addNative: typeof import("./native.ts").addNative;
+}
+
+async function openAll(
+  call: Invocation,
+  { identity, chained }: { identity: NetnsIdentity; chained: boolean },
+  deps: CniDeps,
+): Promise<Prepared> {
+  const [{ addNative }, { refuseTaken }, pod] = await Promise.all([
+    import("./native.ts"),
+    import("./links.ts"),
+    openPod(call, identity, deps),
+  ]);
+  try {
+    if (pod.kernel) refuseTaken(pod.kernel.links(), { ifname: call.ifname, chained });
+    return { pod, addNative };
+  } catch (error) {
+    closePod(pod);
+    throw error;
+  }
+}
+
+async function settled(work: Promise<unknown>): Promise<void> {
+  await work.catch(() => {});
+}
+
+/** Most networks never need it. */
+async function addDelegated(attachment: Attachment, deps: CniDeps): Promise<CniResult> {
+  const delegated = await import("./delegated.ts");
+  return delegated.addDelegated(attachment, deps);
+}
+
 /** One round trip. When it breaks off after it was sent, nicd may have committed: then the undo stack detaches. */
 async function askForNics(
   at: {
     call: Invocation;
     network: CniNetwork;
     plan: LinkPlan | undefined;
-    pod: Pod;
+    identity: NetnsIdentity;
     undo: UndoStack;
   },
+  meanwhile: () => Promise<void>,
   deps: CniDeps,
 ): Promise<AttachReply> {
-  const { call, network, plan, pod, undo } = at;
+  const { call, network, plan, identity, undo } = at;
   const detach = () => release(attachmentKey(call, network.name), deps);
   let reply: AttachReply;
   try {
-    reply = await deps.node.attach(attachRequest(call, network, { plan, netns: pod.identity }));
+    const request = attachRequest(call, network, { plan, netns: identity });
+    reply = await deps.node.attach(request, meanwhile);
   } catch (error) {
     if (mayHaveCommitted(error)) undo.push("detach", detach);
     throw error;
@@ -102,18 +146,4 @@ async function askForNics(
 function mayHaveCommitted(error: unknown): boolean {
   if (!(error instanceof Failure) || /^[0-9]+$/.test(error.code ?? "")) return false;
   return !["ENOENT", "ECONNREFUSED"].includes(codeOf(error.cause) ?? "");
-}
-
-/** Lets the first NIC answer to CNI_IFNAME too: Multus' default-route and chained plugins look for it (src/README.md, decision 10). */
-function nameFirst(pod: Pod, ifname: string, deps: CniDeps): void {
-  const first = pod.kernel?.link(`${ifname}-0`);
-  if (!pod.kernel || !first || first.altnames.includes(ifname)) return;
-  try {
-    pod.kernel.addAltname(first.index, ifname);
-  } catch (cause) {
-    if (codeOf(cause) !== "EOPNOTSUPP") {
-      throw new Failure(`Cannot name ${first.name} ${ifname} too`, { code: cniCode.kernel, cause });
-    }
-    deps.log.warn("this kernel has no altnames (5.5 has)", { wanted: ifname });
-  }
 }

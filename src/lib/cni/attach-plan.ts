@@ -102,8 +102,8 @@ export function attachRequest(
 
 /** Returns the static addresses that the pod asked for, in NIC order: by capability, else by CNI_ARGS, else by `cni-args`. */
 export function wantedIps(call: Invocation, network: CniNetwork): readonly string[] {
-  const ways = [network.runtimeConfig.ips, call.ips, network.podArgs.ips ?? []];
-  return ways.find((ips) => ips.length > 0) ?? [];
+  if (network.runtimeConfig.ips.length > 0) return network.runtimeConfig.ips;
+  return call.ips.length > 0 ? call.ips : (network.podArgs.ips ?? []);
 }
 
 /** Returns the Ethernet address that the pod asked for; "" when none. */

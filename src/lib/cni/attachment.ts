@@ -12,6 +12,8 @@ export interface Attachment {
   readonly plan: LinkPlan | undefined;
   readonly pod: Pod;
   readonly reply: AttachReply;
+  /** An earlier plugin of a chain made CNI_IFNAME already. */
+  readonly chained: boolean;
   /** Static addresses for an IPAM that is not ours. */
   readonly ips: readonly string[];
   readonly undo: UndoStack;

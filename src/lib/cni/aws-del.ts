@@ -3,6 +3,7 @@ import { codeOf, explain } from "../errors.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import { type AwsConfig, parseAwsConfig } from "./aws-config.ts";
 import { type AwsDeps, hostNic } from "./aws-host.ts";
+import type { Sockets } from "./deps.ts";
 import type { Invocation } from "./invocation.ts";
 import { staticAnswer } from "./nic-ipam.ts";
 import { callPlugin } from "./plugins.ts";
@@ -22,8 +23,9 @@ interface Left {
  */
 export async function delAws(call: Invocation, header: CniHeader, deps: AwsDeps): Promise<void> {
   const config = configOf(header, deps);
-  using host = deps.openKernel();
-  const onLink = takeLink(call, host, deps);
+  const sockets = await deps.sockets();
+  using host = sockets.openKernel();
+  const onLink = takeLink(call, { host, sockets }, deps);
   const told = staticAnswer(config?.ipam ?? {})?.ips.map(({ address }) => address) ?? [];
   const addresses = [...new Set([...(onLink?.addresses ?? []), ...told].map(bare))];
   const master = onLink?.master || config?.master || "";
@@ -48,8 +50,12 @@ async function unassignAll(
 }
 
 /** Deletes the ipvlan and says what it had; undefined when there is none. */
-function takeLink(call: Invocation, host: Kernel, deps: AwsDeps): Left | undefined {
-  const pod = openIfThere(call, deps);
+function takeLink(
+  call: Invocation,
+  { host, sockets }: { host: Kernel; sockets: Sockets },
+  deps: AwsDeps,
+): Left | undefined {
+  const pod = openIfThere(call, sockets, deps);
   if (!pod) return undefined;
   try {
     const link = pod.kernel?.link(call.ifname);
@@ -65,15 +71,15 @@ function takeLink(call: Invocation, host: Kernel, deps: AwsDeps): Left | undefin
   }
 }
 
-function openIfThere(call: Invocation, deps: AwsDeps): Pod | undefined {
+function openIfThere(call: Invocation, sockets: Sockets, deps: AwsDeps): Pod | undefined {
   if (call.netns === "") return undefined;
   try {
-    const netns = deps.openNetns(call.netns);
+    const netns = sockets.openNetns(call.netns);
     if (isOwn(netns, call, deps)) {
       netns.close();
       return undefined;
     }
-    return { identity: netns, netns, kernel: netns.open() };
+    return { netns, kernel: netns.open() };
   } catch (error) {
     if (!["ENOENT", "NotNetns"].includes(codeOf(error) ?? "")) throw error;
     return undefined;

@@ -7,11 +7,13 @@ import { UndoStack } from "../undo.ts";
 import { type AwsConfig, parseAwsConfig } from "./aws-config.ts";
 import { delAws } from "./aws-del.ts";
 import { type AwsDeps, hostNic } from "./aws-host.ts";
+import { configureLinks } from "./configure.ts";
+import type { Sockets } from "./deps.ts";
 import type { Invocation } from "./invocation.ts";
-import { addRoutes, configureLink, createLink, refuseOtherMode, type Sides } from "./links.ts";
+import { createLinks, refuseOtherMode, type Sides } from "./links.ts";
 import { staticAnswer } from "./nic-ipam.ts";
 import { callPlugin } from "./plugins.ts";
-import { closePod, openPod, type Pod } from "./pod.ts";
+import { closePod, identifyPod, openPod, type Pod } from "./pod.ts";
 import { planForeignRoutes } from "./pod-routes.ts";
 import { previousResult } from "./previous.ts";
 import type { CniVerbs } from "./program.ts";
@@ -38,10 +40,11 @@ export function awsIpvlan(deps: AwsDeps): CniVerbs {
 
 async function add(call: Invocation, header: CniHeader, deps: AwsDeps): Promise<CniResult> {
   const config = parseAwsConfig(header);
-  const pod = openPod(call, deps);
+  const pod = await openPod(call, identifyPod(call, deps), deps);
   const undo = new UndoStack();
   try {
-    using host = deps.openKernel();
+    const sockets = await deps.sockets();
+    using host = sockets.openKernel();
     const nic = hostNic(host, config);
     if (pod.kernel?.link(call.ifname)) {
       throw new Failure(`Cannot attach ${call.ifname}`, {
@@ -64,7 +67,8 @@ async function add(call: Invocation, header: CniHeader, deps: AwsDeps): Promise<
     });
     const fresh = await deps.cloud.assign(eni, addresses);
     deps.log.info("assigned", { eni: eni.id, addresses, fresh });
-    const link = makeLink({ call, config, sides, netns: pod.netns, answer, undo }, deps);
+    const made = { call, config, sides, netns: pod.netns, sockets, answer, undo };
+    const link = makeLink(made, deps);
     undo.commit();
     return {
       ...answer,
@@ -107,6 +111,7 @@ function makeLink(
     config: AwsConfig;
     sides: Sides;
     netns: Netns | undefined;
+    sockets: Sockets;
     answer: CniResult;
     undo: UndoStack;
   },
@@ -114,14 +119,17 @@ function makeLink(
 ): Link {
   const { sides, netns } = at;
   const { master, plan } = at.config;
-  const link = createLink(sides, { name: at.call.ifname, master, mac: "", plan }, at.undo);
+  const wantedLink = { name: at.call.ifname, master, mac: "" };
+  const [link] = createLinks(sides, { wanted: [wantedLink], plan }, at.undo);
+  if (!link) throw new Failure(`Cannot create ${at.call.ifname}`);
   const addresses = at.answer.ips.map(({ address }) => address);
   const wanted = sysctlsOf(link.name, addresses, { pooled: false });
-  for (const { name, why } of netns ? deps.setSysctls(netns, wanted) : [])
+  for (const { name, why } of netns ? at.sockets.setSysctls(netns, wanted) : [])
     deps.log.warn("kernel setting left as it is", { setting: name, why });
-  configureLink(sides.pod, link, addresses);
   const nic = { index: link.index, ips: at.answer.ips };
-  addRoutes(sides.pod, planForeignRoutes(at.answer.routes, nic), deps);
+  const routes = planForeignRoutes(at.answer.routes, nic);
+  const settings = { links: [link], addresses: [addresses], routes, altname: "" };
+  configureLinks(sides.pod, settings, deps);
   return link;
 }
 
@@ -129,9 +137,10 @@ async function check(call: Invocation, header: CniHeader, deps: AwsDeps): Promis
   const config = parseAwsConfig(header);
   const before = previousResult(header);
   if (!before) refuse([{ path: "prevResult", problem: "is missing: CHECK compares with it" }]);
-  const pod = openPod(call, deps);
+  const pod = await openPod(call, identifyPod(call, deps), deps);
   try {
-    using host = deps.openKernel();
+    const sockets = await deps.sockets();
+    using host = sockets.openKernel();
     const wanted = (before?.ips ?? []).map(({ address }) => address);
     const link = pod.kernel?.link(call.ifname);
     const there = pod.kernel?.addresses().filter(({ index }) => index === link?.index) ?? [];

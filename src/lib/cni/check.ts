@@ -12,7 +12,7 @@ import { existingCalls, type Wanted } from "./foreign.ts";
 import type { Invocation } from "./invocation.ts";
 import { isOurName } from "./links.ts";
 import { callAll, callPlugin } from "./plugins.ts";
-import { closePod, openPod } from "./pod.ts";
+import { closePod, identifyPod, openPod } from "./pod.ts";
 import { previousResult, withPrevious } from "./previous.ts";
 import { faultsOfSourceRouting } from "./route-by-source.ts";
 
@@ -23,7 +23,7 @@ export async function check(call: Invocation, header: CniHeader, deps: CniDeps):
   const before = previousResult(header);
   if (!before) refuse([{ path: "prevResult", problem: "is missing: CHECK compares with it" }]);
   const ips = network.pooled ? [] : wantedIps(call, network);
-  const pod = openPod(call, deps);
+  const pod = await openPod(call, identifyPod(call, deps), deps);
   try {
     const wanted = {
       call,
@@ -35,7 +35,8 @@ export async function check(call: Invocation, header: CniHeader, deps: CniDeps):
     const record = await deps.node.check(attachmentKey(call, network.name));
     const calls = await existingCalls(wanted, header, deps);
     if (before && pod.kernel) {
-      using host = deps.openKernel();
+      const { openKernel } = await deps.sockets();
+      using host = openKernel();
       report(call, faultsOf(wanted, { before, record, pod: pod.kernel, host }));
     }
     const asked = calls.map((each) =>

@@ -24,7 +24,7 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
   faultPoint("cni.del.begin");
   const wanted = wantedOf(call, header, deps);
   const calls = wanted ? await existingCalls(wanted, header, deps) : [];
-  const pod = openIfThere(call, deps);
+  const pod = await openIfThere(call, deps);
   const key = attachmentKey(call, header.name);
   const takeAway = async () => {
     if (pod?.kernel) await deleteLinks(pod.kernel, call.ifname, deps);
@@ -65,11 +65,12 @@ function wantedOf(call: Invocation, header: CniHeader, deps: CniDeps): Wanted | 
 }
 
 /** Opens the pod's namespace when there is one and it is not our own; a missing one is no matter. */
-function openIfThere(call: Invocation, deps: CniDeps): Pod | undefined {
+async function openIfThere(call: Invocation, deps: CniDeps): Promise<Pod | undefined> {
   if (call.netns === "") return undefined;
   try {
-    const netns = deps.openNetns(call.netns);
-    const pod: Pod = { identity: netns, netns, kernel: undefined };
+    const { openNetns } = await deps.sockets();
+    const netns = openNetns(call.netns);
+    const pod: Pod = { netns, kernel: undefined };
     if (isOwn(netns, call, deps)) {
       closePod(pod);
       return undefined;

@@ -3,10 +3,10 @@ import { type CniResult, emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { Attachment } from "./attachment.ts";
+import { addRoutes, nameLink } from "./configure.ts";
 import type { CniDeps } from "./deps.ts";
+import { dnsOf } from "./dns.ts";
 import { foreignCall, hostAddressesOf, nicIpam, ownRoutes } from "./foreign.ts";
-import { addRoutes } from "./links.ts";
-import { dnsOf } from "./nic-ipam.ts";
 import { callAll, callPlugin } from "./plugins.ts";
 import { planPodRoutes } from "./pod-routes.ts";
 import { settleAddresses } from "./settle.ts";
@@ -14,11 +14,13 @@ import { settleAddresses } from "./settle.ts";
 /** Has every NIC made by the standard plugin of its type, all at once; the answer lists them in order. */
 export async function addDelegated(attachment: Attachment, deps: CniDeps): Promise<CniResult> {
   const at = { ...attachment, native: false };
-  const calls = at.reply.interfaces.map((nic, index) => {
-    const hostAddresses = hostAddressesOf(at, nic, deps);
-    const ipam = nicIpam(at, { nic, index, hostAddresses });
-    return foreignCall(at, { nic, index, ipam, hostAddresses });
-  });
+  const calls = await Promise.all(
+    at.reply.interfaces.map(async (nic, index) => {
+      const hostAddresses = await hostAddressesOf(at, nic, deps);
+      const ipam = nicIpam(at, { nic, index, hostAddresses });
+      return foreignCall(at, { nic, index, ipam, hostAddresses });
+    }),
+  );
   const answers = await callAll(
     calls.map(async (call, i) => {
       at.undo.push(`delete ${call.ifname}`, async () => {
@@ -33,6 +35,8 @@ export async function addDelegated(attachment: Attachment, deps: CniDeps): Promi
   const result = mergeAnswers(at, answers);
   if (at.pod.kernel) await settleAddresses(at.pod.kernel, result, deps);
   addOwnRoutes(at, answers, deps);
+  const { kernel } = at.pod;
+  if (kernel && !at.chained) nameLink(kernel, `${at.call.ifname}-0`, at.call.ifname, deps);
   return result;
 }
 

@@ -17,7 +17,8 @@ import type { UnderWay } from "./underway.ts";
 
 /** The verbs of nicd. A `Failure` whose code is a CNI code is nicd's answer; any other one means that it could not be asked. */
 export interface NodeCalls {
-  attach(request: AttachRequest): Promise<AttachReply>;
+  /** `meanwhile` runs once the request is on its way, before its answer is waited for; it never throws. */
+  attach(request: AttachRequest, meanwhile?: () => Promise<void>): Promise<AttachReply>;
   detach(key: AttachmentKey): Promise<DetachReply>;
   check(key: AttachmentKey): Promise<CheckReply>;
   gc(request: GcRequest): Promise<GcReply>;
@@ -30,22 +31,28 @@ export interface NetnsIdentity {
   readonly ino: bigint;
 }
 
+/** The ways into network namespaces. */
+export interface Sockets {
+  /** Opens rtnetlink in our own namespace; code `NoFFI` where FFI is not possible. */
+  openKernel(): Kernel;
+  /** Opens a namespace file; code `NoFFI` where FFI is not possible, ENOENT when it is gone. */
+  openNetns(path: string): Netns;
+  /** Writes kernel settings in a pod's namespace and returns what did not take. */
+  setSysctls(netns: Netns, wanted: readonly Sysctl[]): readonly SysctlFailure[];
+}
+
 /** What the commands use of the world. */
 export interface CniDeps {
   readonly node: NodeCalls;
   /** Leaves a durable note that nicd replays as a detach. */
   bury(key: AttachmentKey): void | Promise<void>;
   readonly underWay: UnderWay;
-  /** Opens rtnetlink in our own namespace; code `NoFFI` where FFI is not possible. */
-  openKernel(): Kernel;
-  /** Opens a namespace file; code `NoFFI` where FFI is not possible, ENOENT when it is gone. */
-  openNetns(path: string): Netns;
+  /** Loads what speaks rtnetlink, which nothing but links needs. */
+  sockets(): Promise<Sockets>;
   /** Tells whether FFI, and so rtnetlink, is possible. */
   canFfi(): boolean;
-  /** Reads the identity of a namespace file without opening it. */
+  /** Reads the identity of a namespace file; ENOENT when it is gone, `NotNetns` when it is something else. */
   identify(path: string): NetnsIdentity;
-  /** Writes kernel settings in a pod's namespace and returns what did not take. */
-  setSysctls(netns: Netns, wanted: readonly Sysctl[]): readonly SysctlFailure[];
   /** Lets time pass (ms). */
   pause(ms: number): Promise<void>;
   /** Waits for one of the node's places for kernel work; the answer gives it back. */

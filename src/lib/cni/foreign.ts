@@ -84,16 +84,17 @@ export async function existingCalls(
 ): Promise<PluginCall[]> {
   if (!isShared(at)) return [];
   const nics = await existingNics(at, header, deps);
-  return nics.flatMap((nic, index) => {
+  const calls: PluginCall[] = [];
+  for (const [index, nic] of nics.entries()) {
     try {
-      const hostAddresses = hostAddressesOf(at, nic, deps);
+      const hostAddresses = await hostAddressesOf(at, nic, deps);
       const ipam = ipamOf(at.network, nic, { index, ips: at.ips, hostAddresses });
-      return [foreignCall(at, { nic, index, ipam, hostAddresses })];
+      calls.push(foreignCall(at, { nic, index, ipam, hostAddresses }));
     } catch (error) {
       deps.log.warn("no plugin to ask about a NIC", { nic: nic.name, why: explain(error) });
-      return [];
     }
-  });
+  }
+  return calls;
 }
 
 async function existingNics(
@@ -124,14 +125,15 @@ async function existingNics(
  * Reads the master's own addresses where they are wanted: host-device-ipam moves them into the pod (read before the plugin
  * takes the NIC away), aws-ipvlan finds the network card by them.
  */
-export function hostAddressesOf(
+export async function hostAddressesOf(
   { network }: Wanted,
   { master }: ChosenNic,
   deps: CniDeps,
-): readonly string[] {
+): Promise<readonly string[]> {
   if (network.ipam.type !== "host-device-ipam" && network.plugin.type !== "aws-ipvlan") return [];
   if (!deps.canFfi()) return [];
-  using host = deps.openKernel();
+  const { openKernel } = await deps.sockets();
+  using host = openKernel();
   const link = host.link(master);
   const all = link ? host.addresses() : [];
   return all

@@ -1,10 +1,9 @@
 import { cniCode } from "../api/cni.ts";
-import { codeOf, Failure } from "../errors.ts";
+import { Failure } from "../errors.ts";
 import type { Kernel } from "../linux/kernel.ts";
-import type { Link, Route } from "../netlink/types.ts";
+import type { Link } from "../netlink/types.ts";
 import type { UndoStack } from "../undo.ts";
 import { type LinkPlan, newLink } from "./attach-plan.ts";
-import type { CniDeps } from "./deps.ts";
 
 /** The two sides of an attachment: rtnetlink of the host and of the pod, and the pod's namespace as a descriptor. */
 export interface Sides {
@@ -28,85 +27,76 @@ export function refuseTaken(
   links: readonly Link[],
   { ifname, chained }: { ifname: string; chained: boolean },
 ): void {
-  const taken = links.find(
-    (link) =>
-      isOurName(link.name, ifname) ||
-      (!chained && (link.name === ifname || link.altnames.includes(ifname))),
-  );
-  if (!taken) return;
-  throw new Failure(`Cannot attach ${ifname}`, {
-    code: cniCode.kernel,
-    cause: new Failure(`the pod has an interface ${taken.name} already`),
-  });
+  for (const { name, altnames } of links) {
+    const itself = !chained && (name === ifname || altnames.includes(ifname));
+    if (!itself && !isOurName(name, ifname)) continue;
+    throw new Failure(`Cannot attach ${ifname}`, {
+      code: cniCode.kernel,
+      cause: new Failure(`the pod has an interface ${name} already`),
+    });
+  }
 }
 
-/** Creates one link straight into the pod's namespace and returns it; its deletion goes on the undo stack. */
-export function createLink(
+/** One link to make. */
+export interface WantedLink {
+  readonly name: string;
+  readonly master: string;
+  /** "" = the kernel's choice. */
+  readonly mac: string;
+}
+
+/** Creates links straight into the pod's namespace, in one go, and returns them; their deletion goes on the undo stack. */
+export function createLinks(
   sides: Sides,
-  wanted: { name: string; master: string; mac: string; plan: LinkPlan },
+  { wanted, plan }: { wanted: readonly WantedLink[]; plan: LinkPlan },
   undo: UndoStack,
-): Link {
-  const { name, plan } = wanted;
-  const master = sides.host.link(wanted.master);
-  if (!master) {
-    throw new Failure(`Cannot create ${name}`, {
-      code: cniCode.kernel,
-      cause: new Failure(`the host has no interface ${wanted.master}`),
-    });
-  }
-  if (plan.mtu > master.mtu) {
-    throw new Failure(`Cannot create ${name}`, {
-      code: cniCode.config,
-      cause: new Failure(`plugin.mtu is ${plan.mtu}, but ${master.name} has ${master.mtu}`),
-    });
-  }
-  try {
-    sides.host.addLink(name, newLink(plan, master.index), {
+): Link[] {
+  const masters = sides.host.findLinks(wanted.map(({ master }) => master));
+  const changes = wanted.map(({ name, master, mac }, i) => {
+    const on = checkedMaster(masters[i], { name, master, plan });
+    const options = {
       netnsFd: sides.netnsFd,
       ...(plan.mtu > 0 ? { mtu: plan.mtu } : {}),
-      ...(wanted.mac !== "" && plan.kind === "macvlan" ? { mac: wanted.mac } : {}),
-    });
-  } catch (cause) {
-    throw new Failure(`Cannot create ${plan.kind} ${name} on ${master.name}`, {
+      ...(mac !== "" && plan.kind === "macvlan" ? { mac } : {}),
+    };
+    return { verb: "add link", name, link: newLink(plan, on.index), options } as const;
+  });
+  const failures = sides.host.change(changes);
+  for (const [i, { name }] of wanted.entries()) {
+    if (failures[i] === undefined)
+      undo.push(`delete ${name}`, () => void sides.pod.deleteLink(name));
+  }
+  for (const [i, { name, master }] of wanted.entries()) {
+    const cause = failures[i];
+    if (cause === undefined) continue;
+    throw new Failure(`Cannot create ${plan.kind} ${name} on ${master}`, {
       code: cniCode.kernel,
       cause: reasonOf(cause, { master, plan }),
     });
   }
-  undo.push(`delete ${name}`, () => {
-    sides.pod.deleteLink(name);
+  return sides.pod.findLinks(wanted.map(({ name }) => name)).map((link, i) => {
+    if (link) return link;
+    throw new Failure(`Cannot find ${wanted[i]?.name} in the pod right after creating it`);
   });
-  const link = sides.pod.link(name);
-  if (!link) throw new Failure(`Cannot find ${name} in the pod right after creating it`);
-  return link;
 }
 
-/** Gives a link its addresses and sets it up; IPv6 without duplicate address detection, else it is not usable at once. */
-export function configureLink(pod: Kernel, link: Link, addresses: readonly string[]): void {
-  for (const address of addresses) {
-    try {
-      pod.addAddress(link.index, address, address.includes(":") ? { nodad: true } : {});
-    } catch (cause) {
-      throw new Failure(`Cannot add ${address} to ${link.name}`, { code: cniCode.kernel, cause });
-    }
+function checkedMaster(
+  found: Link | undefined,
+  { name, master, plan }: { name: string; master: string; plan: LinkPlan },
+): Link {
+  if (!found) {
+    throw new Failure(`Cannot create ${name}`, {
+      code: cniCode.kernel,
+      cause: new Failure(`the host has no interface ${master}`),
+    });
   }
-  pod.setLink(link.index, { up: true });
-}
-
-/** Adds routes in the pod. One that is there already stays as it is: the first network wins, as with the reference plugins. */
-export function addRoutes(pod: Kernel, routes: readonly Route[], deps: CniDeps): void {
-  for (const route of routes) {
-    try {
-      pod.addRoute(route);
-    } catch (cause) {
-      if (codeOf(cause) !== "EEXIST") {
-        throw new Failure(`Cannot add the route ${route.dst} in the pod`, {
-          code: cniCode.kernel,
-          cause,
-        });
-      }
-      deps.log.warn("route is in the pod already, left as it is", { dst: route.dst });
-    }
+  if (plan.mtu > found.mtu) {
+    throw new Failure(`Cannot create ${name}`, {
+      code: cniCode.config,
+      cause: new Failure(`plugin.mtu is ${plan.mtu}, but ${found.name} has ${found.mtu}`),
+    });
   }
+  return found;
 }
 
 /**
@@ -137,8 +127,8 @@ export function refuseOtherMode(sides: Sides, masters: readonly string[], plan: 
 }
 
 /** Says what an errno means here, where the kernel's own words do not. */
-function reasonOf(cause: unknown, { master, plan }: { master: Link; plan: LinkPlan }): unknown {
-  switch (codeOf(cause)) {
+function reasonOf(cause: Failure, { master, plan }: { master: string; plan: LinkPlan }): Failure {
+  switch (cause.code) {
     case "EBUSY":
       return new Failure(busy(master, plan), { cause });
     case "EOPNOTSUPP":
@@ -148,7 +138,7 @@ function reasonOf(cause: unknown, { master, plan }: { master: Link; plan: LinkPl
   }
 }
 
-function busy(master: Link, plan: LinkPlan): string {
+function busy(master: string, plan: LinkPlan): string {
   const other = plan.kind === "ipvlan" ? "macvlan" : "ipvlan";
-  return `${master.name} is in use by something else: a master carries ${other}, a bridge port or ${plan.kind}, never two of them`;
+  return `${master} is in use by something else: a master carries ${other}, a bridge port or ${plan.kind}, never two of them`;
 }

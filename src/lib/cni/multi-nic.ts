@@ -1,18 +1,13 @@
-import { add } from "./add.ts";
-import { check } from "./check.ts";
-import { del } from "./del.ts";
 import type { CniDeps } from "./deps.ts";
-import { gc } from "./gc.ts";
 import type { CniVerbs } from "./program.ts";
-import { status } from "./status.ts";
 
-/** Binds the commands of `multi-nic` to what they use of the world. */
+/** Binds the commands of `multi-nic` to what they use of the world; each is loaded when it is called. */
 export function multiNic(deps: CniDeps): CniVerbs {
   return {
-    ADD: (call, header) => add(call, header, deps),
-    DEL: (call, header) => del(call, header, deps),
-    CHECK: (call, header) => check(call, header, deps),
-    STATUS: (call, header) => status(call, header, deps),
-    GC: (call, header) => gc(call, header, deps),
+    ADD: async (call, header) => (await import("./add.ts")).add(call, header, deps),
+    DEL: async (call, header) => (await import("./del.ts")).del(call, header, deps),
+    CHECK: async (call, header) => (await import("./check.ts")).check(call, header, deps),
+    STATUS: async (call, header) => (await import("./status.ts")).status(call, header, deps),
+    GC: async (call, header) => (await import("./gc.ts")).gc(call, header, deps),
   };
 }

@@ -3,14 +3,14 @@ import { emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { Netns } from "../linux/kernel.ts";
+import type { Sysctl } from "../linux/sysctl.ts";
 import type { Link, Route } from "../netlink/types.ts";
 import { type LinkPlan, wantedMac } from "./attach-plan.ts";
 import type { Attachment } from "./attachment.ts";
-import type { CniDeps } from "./deps.ts";
-import { foreignCall, hostAddressesOf, nicIpam } from "./foreign.ts";
-import { addRoutes, configureLink, createLink, refuseOtherMode } from "./links.ts";
-import { dnsOf, staticAnswer } from "./nic-ipam.ts";
-import { callAll, callPlugin } from "./plugins.ts";
+import { configureLinks } from "./configure.ts";
+import type { CniDeps, Sockets } from "./deps.ts";
+import { dnsOf } from "./dns.ts";
+import { createLinks, refuseOtherMode } from "./links.ts";
 import { planForeignRoutes, planPodRoutes } from "./pod-routes.ts";
 import { sysctlsOf } from "./sysctls.ts";
 
@@ -23,8 +23,9 @@ export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<Cn
   const { netns, kernel: pod } = at.pod;
   if (!netns || !pod) throw new Failure("Cannot make links without rtnetlink");
   const giveBack = await deps.takeSlot();
+  const sockets = await deps.sockets();
   try {
-    using host = deps.openKernel();
+    using host = sockets.openKernel();
     const sides = { host, pod, netnsFd: netns.fd };
     refuseOtherMode(
       sides,
@@ -34,19 +35,18 @@ export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<Cn
     const mac = wantedMac(at.call, at.network);
     if (mac !== "" && at.plan.kind === "ipvlan")
       deps.log.warn("mac left out: an ipvlan has its master's", { mac });
-    const links: Link[] = [];
-    for (const [i, { name, master }] of nics.entries()) {
+    const wanted = nics.map(({ name, master }, i) => {
       // One address asked for cannot serve two NICs of one pod.
-      const wanted = { name, master, mac: i === 0 ? mac : "", plan: at.plan };
-      const link = createLink(sides, wanted, at.undo);
-      faultPoint("cni.add.created", i);
-      tune(link, answers[i]?.ips ?? [], { at, netns, deps });
-      configureLink(pod, link, answers[i]?.ips.map(({ address }) => address) ?? []);
-      faultPoint("cni.add.configured", i);
-      links.push(link);
-    }
-    addRoutes(pod, routesOf(at, { links, answers, deps }), deps);
-    faultPoint("cni.add.routed");
+      return { name, master, mac: i === 0 ? mac : "" };
+    });
+    const links = createLinks(sides, { wanted, plan: at.plan }, at.undo);
+    faultPoint("cni.add.created");
+    const addresses = answers.map(({ ips }) => ips.map(({ address }) => address));
+    tune(links, addresses, { at, netns, deps, sockets });
+    const routes = routesOf(at, { links, answers, deps });
+    const altname = at.chained ? "" : at.call.ifname;
+    configureLinks(pod, { links, addresses, routes, altname }, deps);
+    faultPoint("cni.add.configured");
     return resultOf(at, { links, answers });
   } finally {
     giveBack();
@@ -55,14 +55,16 @@ export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<Cn
 
 /** A kernel without IPv6 has no settings for it: then adding the address says so. */
 function tune(
-  { name }: Link,
-  ips: readonly CniIp[],
-  { at, netns, deps }: { at: NativeAttachment; netns: Netns; deps: CniDeps },
+  links: readonly Link[],
+  addresses: readonly (readonly string[])[],
+  of: { at: NativeAttachment; netns: Netns; deps: CniDeps; sockets: Sockets },
 ): void {
-  const addresses = ips.map(({ address }) => address);
-  const wanted = sysctlsOf(name, addresses, { pooled: at.network.pooled });
-  for (const { name: setting, why } of deps.setSysctls(netns, wanted))
-    deps.log.warn("kernel setting left as it is", { setting, why });
+  const { pooled } = of.at.network;
+  const wanted: Sysctl[] = [];
+  for (const [i, { name }] of links.entries())
+    wanted.push(...sysctlsOf(name, addresses[i] ?? [], { pooled }));
+  for (const { name: setting, why } of of.sockets.setSysctls(of.netns, wanted))
+    of.deps.log.warn("kernel setting left as it is", { setting, why });
 }
 
 /** Returns each NIC's addresses: from nicd's reply, from the definition, or from the IPAM plugin, all NICs at once. */
@@ -73,9 +75,12 @@ async function addressesOf(at: NativeAttachment, deps: CniDeps): Promise<CniResu
       ips: addresses.map((address) => ({ address })),
     }));
   }
+  // Addresses of our own need none of this.
+  const [{ foreignCall, hostAddressesOf, nicIpam }, { staticAnswer }, { callAll, callPlugin }] =
+    await Promise.all([import("./foreign.ts"), import("./nic-ipam.ts"), import("./plugins.ts")]);
   const wanted = { ...at, native: true };
   const calls = at.reply.interfaces.map(async (nic, index) => {
-    const hostAddresses = hostAddressesOf(wanted, nic, deps);
+    const hostAddresses = await hostAddressesOf(wanted, nic, deps);
     const ipam = nicIpam(wanted, { nic, index, hostAddresses });
     const known = ipam["type"] === "" ? emptyResult : staticAnswer(ipam);
     if (known) return known;
@@ -103,14 +108,24 @@ function routesOf(
     l3: plan.kind === "ipvlan" && plan.mode !== "l2",
   });
   for (const hop of skipped) made.deps.log.warn("route left out", { hop });
-  const foreign = nics.flatMap((nic, i) => planForeignRoutes(made.answers[i]?.routes ?? [], nic));
-  return [...routes, ...foreign];
+  const all = [...routes];
+  for (const [i, nic] of nics.entries()) {
+    const foreign = made.answers[i]?.routes ?? [];
+    if (foreign.length > 0) all.push(...planForeignRoutes(foreign, nic));
+  }
+  return all;
 }
 
 function resultOf(
   at: NativeAttachment,
   made: { links: readonly Link[]; answers: readonly CniResult[] },
 ): CniResult {
+  const ips: CniIp[] = [];
+  const routes = [...at.network.routes];
+  for (const [i, answer] of made.answers.entries()) {
+    for (const ip of answer.ips) ips.push({ ...ip, interface: i });
+    routes.push(...answer.routes);
+  }
   return {
     interfaces: made.links.map(({ name, mac, mtu }) => ({
       name,
@@ -118,8 +133,8 @@ function resultOf(
       mtu,
       sandbox: at.call.netns,
     })),
-    ips: made.answers.flatMap(({ ips }, i) => ips.map((ip) => ({ ...ip, interface: i }))),
-    routes: [...at.network.routes, ...made.answers.flatMap(({ routes }) => routes)],
+    ips,
+    routes,
     dns: dnsOf(at.network, made.answers),
   };
 }

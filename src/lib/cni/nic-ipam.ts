@@ -82,12 +82,6 @@ export function routesOfNic(
   });
 }
 
-/** Returns an attachment's DNS: what its plugin configuration says, else its IPAM's own, else what an IPAM plugin answered. */
-export function dnsOf(network: CniNetwork, answers: readonly CniResult[]): JsonObject {
-  const said = [network.plugin.dns, network.dns, ...answers.map(({ dns }) => dns)];
-  return said.find((dns) => Object.keys(dns).length > 0) ?? {};
-}
-
 function textOfPrefix(text: string): string {
   const prefix = parsePrefix(text);
   return prefix ? formatPrefix(prefix) : text;

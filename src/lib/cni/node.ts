@@ -1,10 +1,9 @@
-import { hasFfi, identify } from "../linux/libc.ts";
-import { openNetns } from "../linux/netns.ts";
-import { openKernel } from "../linux/rtnetlink.ts";
-import { setSysctls } from "../linux/sysctl.ts";
-import { unixRequest } from "../linux/unixrequest.ts";
+import { hasFfi } from "../linux/libc.ts";
+import { identifyNetns } from "../linux/netnsfile.ts";
+import { sendRequest } from "../linux/unixrequest.ts";
 import type { Log } from "../log.ts";
 import { NodeClient } from "../node/client.ts";
+import type { NodePost } from "../node/fetchpost.ts";
 import { socketPath, tombstoneDir, underWayDir } from "../node/paths.ts";
 import type { NodePaths } from "../settings.ts";
 import type { CniDeps } from "./deps.ts";
@@ -27,18 +26,23 @@ export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
       socket: socketPath(paths),
       waitMs,
       pauseMs: 20,
-      post: hasFfi() ? async (request) => unixRequest(request) : undefined,
+      post: hasFfi() ? blockingPost : undefined,
     }),
     async bury(key) {
       const { writeTombstone } = await import("../node/tombstone.ts");
       writeTombstone(tombstoneDir(paths), { key, at: Date.now() });
     },
     underWay: await (hasFfi() ? underWayIn : slowUnderWayIn)(underWayDir(paths)),
-    openKernel,
-    openNetns,
+    async sockets() {
+      const [{ openKernel }, { openNetns }, { setSysctls }] = await Promise.all([
+        import("../linux/rtnetlink.ts"),
+        import("../linux/netns.ts"),
+        import("../linux/sysctl.ts"),
+      ]);
+      return { openKernel, openNetns, setSysctls };
+    },
     canFfi: hasFfi,
-    identify: hasFfi() ? identify : await slowIdentify(),
-    setSysctls,
+    identify: hasFfi() ? identifyNetns : await slowIdentify(),
     pause: (ms) => Bun.sleep(ms),
     async takeSlot() {
       slot.take();
@@ -57,6 +61,13 @@ export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
     log,
   };
 }
+
+/** nicd works while we do what else there is to do; only then is its answer waited for. */
+const blockingPost: NodePost = async (request, { meanwhile } = {}) => {
+  const answer = sendRequest(request);
+  await meanwhile?.();
+  return answer.receive();
+};
 
 /** Does the same without FFI. */
 async function slowIdentify(): Promise<CniDeps["identify"]> {

@@ -41,6 +41,7 @@ export function planPodRoutes(
   nics: readonly PodNic[],
   network: { subnet: string; masterNets: readonly string[]; l3: boolean },
 ): PodRoutes {
+  if (wanted.length === 0) return { routes: [], skipped: [] };
   const faults: Fault[] = [];
   const skipped: string[] = [];
   const planes = [...network.subnet.split(","), ...network.masterNets]

@@ -1,41 +1,43 @@
 import { cniCode } from "../api/cni.ts";
 import { codeOf, Failure } from "../errors.ts";
 import type { Kernel, Netns } from "../linux/kernel.ts";
-import type { CniDeps, NetnsIdentity } from "./deps.ts";
+import type { CniDeps, NetnsIdentity, Sockets } from "./deps.ts";
 import type { Invocation } from "./invocation.ts";
 
 /** The pod's namespace. Without FFI there is no way in: `netns` and `kernel` are undefined, and plugins do the work. */
 export interface Pod {
-  readonly identity: NetnsIdentity;
   readonly netns: Netns | undefined;
   readonly kernel: Kernel | undefined;
 }
 
 const own = "/proc/self/ns/net";
 
-/** Opens the namespace at CNI_NETNS; throws code 4 when it is not there, is no namespace, or is our own. */
-export function openPod(call: Invocation, deps: CniDeps): Pod {
-  const netns = openNetns(call, deps);
+/** Opens the namespace at CNI_NETNS, which identifyPod looked at; throws code 4 when it is not that one any more. */
+export async function openPod(
+  call: Invocation,
+  identity: NetnsIdentity,
+  deps: CniDeps,
+): Promise<Pod> {
+  const netns = openNetns(call, await deps.sockets());
   try {
-    const identity = netns ?? identify(call.netns, deps);
-    refuseOwn(identity, call, deps);
-    return { identity, netns, kernel: netns?.open() };
+    if (netns && (netns.dev !== identity.dev || netns.ino !== identity.ino)) {
+      throw new Failure(`Cannot use CNI_NETNS ${call.netns}`, {
+        code: cniCode.environment,
+        cause: new Failure("another namespace took its place while we looked"),
+      });
+    }
+    return { netns, kernel: netns?.open() };
   } catch (error) {
     netns?.close();
     throw error;
   }
 }
 
-/** Says which namespace is at CNI_NETNS, for who does nothing in it; throws as openPod does. */
+/** Says which namespace is at CNI_NETNS; throws code 4 when it is not there, is no namespace, or is our own. */
 export function identifyPod(call: Invocation, deps: CniDeps): NetnsIdentity {
-  const netns = openNetns(call, deps);
-  try {
-    const { dev, ino } = netns ?? identify(call.netns, deps);
-    refuseOwn({ dev, ino }, call, deps);
-    return { dev, ino };
-  } finally {
-    netns?.close();
-  }
+  const identity = identify(call.netns, deps);
+  refuseOwn(identity, call, deps);
+  return identity;
 }
 
 /** Closes what openPod opened. */
@@ -61,9 +63,9 @@ function refuseOwn(identity: NetnsIdentity, call: Invocation, deps: CniDeps): vo
   });
 }
 
-function openNetns(call: Invocation, deps: CniDeps): Netns | undefined {
+function openNetns(call: Invocation, sockets: Sockets): Netns | undefined {
   try {
-    return deps.openNetns(call.netns);
+    return sockets.openNetns(call.netns);
   } catch (cause) {
     if (codeOf(cause) === "NoFFI") return undefined;
     throw new Failure(`Cannot open CNI_NETNS ${call.netns}`, { code: cniCode.environment, cause });
@@ -74,6 +76,7 @@ function identify(path: string, deps: CniDeps): NetnsIdentity {
   try {
     return deps.identify(path);
   } catch (cause) {
-    throw new Failure(`Cannot look at ${path}`, { code: cniCode.environment, cause });
+    const what = path === own ? path : `CNI_NETNS ${path}`;
+    throw new Failure(`Cannot open ${what}`, { code: cniCode.environment, cause });
   }
 }

@@ -14,6 +14,8 @@ export interface Slot {
   /** Waits until the process has its place; at once when it has it already. */
   take(): void;
   giveBack(): void;
+  /** Tells whether another program waited for the place under our process number. */
+  waited(): boolean;
 }
 
 /**
@@ -24,8 +26,14 @@ export interface Slot {
 export function slotIn(folder: string, program = ""): Slot {
   let held: number | undefined;
   let first = true;
+  let waited = false;
   return {
     take() {
+      if (held !== undefined) return;
+      if (first && program !== "" && isSlot(inherited, folder)) {
+        held = inherited;
+        waited = true;
+      }
       held ??= takeOne(folder, first ? program : "");
       first = false;
     },
@@ -33,6 +41,7 @@ export function slotIn(folder: string, program = ""): Slot {
       if (held !== undefined) close(held);
       held = undefined;
     },
+    waited: () => waited,
   };
 }
 
@@ -47,7 +56,6 @@ export function enter(slot: Slot): void {
 }
 
 function takeOne(folder: string, program: string): number {
-  if (program !== "" && isSlot(inherited, folder)) return inherited;
   for (let slot = 0; slot < slots; slot++) {
     const fd = openSlot(folder, slot);
     if (flock(fd, LOCK_EX | LOCK_NB)) return fd;

@@ -1,4 +1,6 @@
+import type { Failure } from "../errors.ts";
 import type {
+  Change,
   Family,
   Link,
   LinkAddress,
@@ -10,7 +12,7 @@ import type {
   Rule,
 } from "../netlink/types.ts";
 
-export type { LinkChange, NewLink, NewLinkOptions, RouteFilter };
+export type { Change, LinkChange, NewLink, NewLinkOptions, RouteFilter };
 
 /**
  * One rtnetlink socket in one network namespace. Every call is synchronous (one send, its answers, done) and throws a
@@ -20,6 +22,10 @@ export interface Kernel {
   links(): Link[];
   /** Finds a link by name, altname or index; undefined when there is none. */
   link(nameOrIndex: string | number): Link | undefined;
+  /** Finds many links by name or altname in one send; undefined where there is none. */
+  findLinks(names: readonly string[]): (Link | undefined)[];
+  /** Applies many changes in few sends, in order; one entry per change, undefined = done. A failing one stops none after it. */
+  change(changes: readonly Change[]): (Failure | undefined)[];
   /** Creates a link, in the namespace `netnsFd` when given; EEXIST when the name is taken. */
   addLink(name: string, link: NewLink, options?: NewLinkOptions): void;
   /** Deleting a missing link succeeds and returns false. */

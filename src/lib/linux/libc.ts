@@ -1,4 +1,4 @@
-import { dlopen, ptr, read } from "bun:ffi";
+import { dlopen, type FFIFunction, ptr, read } from "bun:ffi";
 import { Failure } from "../errors.ts";
 import { errnoOf } from "../netlink/errno.ts";
 
@@ -36,7 +36,7 @@ export function socket(domain: number, type: number, protocol: number): number {
 
 /** Binds a socket to an address given as the bytes of its sockaddr. */
 export function bind(fd: number, address: Uint8Array): void {
-  check(libc().bind(fd, address, address.length), "bind a socket");
+  check(rareLibc().bind(fd, address, address.length), "bind a socket");
 }
 
 /** Connects a socket to an address given as the bytes of its sockaddr; the send timeout bounds how long that takes. */
@@ -120,7 +120,7 @@ export function writeFile(fd: number, bytes: Uint8Array): number {
 
 /** Makes a folder; one that is there already is success. */
 export function mkdir(path: string, mode = 0o777): void {
-  if (libc().mkdir(cString(path), mode) === 0) return;
+  if (rareLibc().mkdir(cString(path), mode) === 0) return;
   if (errnoOf(errno()).name !== "EEXIST") check(-1, `make the folder ${path}`);
 }
 
@@ -154,7 +154,7 @@ export function exec(argv: readonly [string, ...string[]]): never {
   const texts = argv.map(cString);
   const list = new BigUint64Array([...texts.map((text) => BigInt(ptr(text))), 0n]);
   const [file = cString("")] = texts;
-  check(libc().execv(file, list), `run ${argv[0]}`);
+  check(rareLibc().execv(file, list), `run ${argv[0]}`);
   throw new Failure(`Cannot run ${argv[0]}`);
 }
 
@@ -165,7 +165,7 @@ export function setns(fd: number, kind: number): void {
 
 /** Gives the calling thread new namespaces of its own (CLONE_NEWNET, CLONE_NEWNS). */
 export function unshare(flags: number): void {
-  check(libc().unshare(flags), "make a namespace");
+  check(rareLibc().unshare(flags), "make a namespace");
 }
 
 /** Mounts; `type` and `source` are "" where the kernel ignores them. */
@@ -175,7 +175,7 @@ export function mount(
   options: { type?: string; flags?: number; data?: string } = {},
 ): void {
   const { type = "", flags = 0, data = "" } = options;
-  const result = libc().mount(
+  const result = rareLibc().mount(
     cString(source),
     cString(target),
     cString(type),
@@ -187,7 +187,7 @@ export function mount(
 
 /** Unmounts `target`; MNT_DETACH as `flags` takes it away even while it is in use. */
 export function umount(target: string, flags = 0): void {
-  check(libc().umount2(cString(target), flags), `unmount ${target}`);
+  check(rareLibc().umount2(cString(target), flags), `unmount ${target}`);
 }
 
 /** Locks an open file (LOCK_EX, with LOCK_NB without waiting); false when another process holds it. */
@@ -209,18 +209,21 @@ export function fileSystemType(fd: number): number {
 export function abandon(last: string): never {
   const bytes = new TextEncoder().encode(`${last}\n`);
   libc().write(2, bytes, bytes.length);
-  libc()._exit(70);
+  rareLibc()._exit(70);
   throw new Failure(last);
 }
 
 /** Opens libc once per process: 0.2 ms, so only where a call is made. Without a JIT bun:ffi cannot (code `NoFFI`). */
-const libc = (() => {
-  let symbols: ReturnType<typeof openLibc> | undefined;
+const libc = once(openLibc);
+const rareLibc = once(openRareLibc);
+
+function once<T>(open: () => T): () => T {
+  let symbols: T | undefined;
   return () => {
-    symbols ??= openLibc();
+    symbols ??= open();
     return symbols;
   };
-})();
+}
 
 /** Tells whether C functions can be called from this process at all. */
 export function hasFfi(): boolean {
@@ -233,33 +236,44 @@ export function hasFfi(): boolean {
   }
 }
 
+/** What a CNI call or a daemon's steady work uses. */
 function openLibc() {
+  return dlopenLibc({
+    __errno_location: { args: [], returns: "ptr" },
+    connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    close: { args: ["i32"], returns: "i32" },
+    flock: { args: ["i32", "i32"], returns: "i32" },
+    fstatfs: { args: ["i32", "ptr"], returns: "i32" },
+    open: { args: ["ptr", "i32", "u32"], returns: "i32" },
+    read: { args: ["i32", "ptr", "u64"], returns: "i32" },
+    // Lengths here are far below 2^31, so the lower half of ssize_t says all.
+    recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+    send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+    setns: { args: ["i32", "i32"], returns: "i32" },
+    setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    write: { args: ["i32", "ptr", "u64"], returns: "i32" },
+    unlink: { args: ["ptr"], returns: "i32" },
+    syscall: { args: ["i64", "i32", "ptr", "i32", "u32", "ptr"], returns: "i64" },
+  });
+}
+
+/** Each function that is bound costs 10 µs, so those that a CNI ADD does not need are bound when the first of them is called. */
+function openRareLibc() {
+  return dlopenLibc({
+    _exit: { args: ["i32"], returns: "void" },
+    bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    execv: { args: ["ptr", "ptr"], returns: "i32" },
+    mkdir: { args: ["ptr", "u32"], returns: "i32" },
+    mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
+    umount2: { args: ["ptr", "i32"], returns: "i32" },
+    unshare: { args: ["i32"], returns: "i32" },
+  });
+}
+
+function dlopenLibc<const T extends Record<string, FFIFunction>>(functions: T) {
   try {
-    return dlopen("libc.so.6", {
-      __errno_location: { args: [], returns: "ptr" },
-      _exit: { args: ["i32"], returns: "void" },
-      bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
-      connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
-      close: { args: ["i32"], returns: "i32" },
-      execv: { args: ["ptr", "ptr"], returns: "i32" },
-      flock: { args: ["i32", "i32"], returns: "i32" },
-      fstatfs: { args: ["i32", "ptr"], returns: "i32" },
-      mkdir: { args: ["ptr", "u32"], returns: "i32" },
-      mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
-      open: { args: ["ptr", "i32", "u32"], returns: "i32" },
-      read: { args: ["i32", "ptr", "u64"], returns: "i32" },
-      // Lengths here are far below 2^31, so the lower half of ssize_t says all.
-      recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
-      send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
-      setns: { args: ["i32", "i32"], returns: "i32" },
-      setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
-      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-      syscall: { args: ["i64", "i32", "ptr", "i32", "u32", "ptr"], returns: "i64" },
-      umount2: { args: ["ptr", "i32"], returns: "i32" },
-      unlink: { args: ["ptr"], returns: "i32" },
-      unshare: { args: ["i32"], returns: "i32" },
-      write: { args: ["i32", "ptr", "u64"], returns: "i32" },
-    }).symbols;
+    return dlopen("libc.so.6", functions).symbols;
   } catch (cause) {
     throw new Failure(
       "Cannot call the kernel from this process (bun:ffi needs its JIT and libc.so.6)",

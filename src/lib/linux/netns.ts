@@ -4,8 +4,6 @@ import {
   abandon,
   CLONE_NEWNET,
   close,
-  fileSystemType,
-  identify,
   MNT_DETACH,
   MS_BIND,
   mkdir,
@@ -18,10 +16,9 @@ import {
   unlink,
   unshare,
 } from "./libc.ts";
+import { identifyOpen } from "./netnsfile.ts";
 import { kernelOn, openSocket } from "./rtnetlink.ts";
 
-/** linux/magic.h: namespace files live on nsfs; before Linux 3.19 on proc. */
-const NSFS_MAGIC = 0x6e736673;
 /** The thread's own namespace; /proc/self would be the main thread's. */
 const OWN = "/proc/thread-self/ns/net";
 
@@ -99,14 +96,9 @@ class NetnsFile implements Netns {
   #open = true;
 
   constructor(path: string, fd: number) {
-    if (fileSystemType(fd) !== NSFS_MAGIC) {
-      throw new Failure(`${path} is not a network namespace: it is an ordinary file`, {
-        code: "NotNetns",
-      });
-    }
     this.path = path;
     this.fd = fd;
-    ({ dev: this.dev, ino: this.ino } = identify(`/proc/thread-self/fd/${fd}`));
+    ({ dev: this.dev, ino: this.ino } = identifyOpen(fd, path));
   }
 
   open(): Kernel {

@@ -1,19 +1,13 @@
 import { codeOf, Failure } from "../errors.ts";
-import {
-  addAddressRequest,
-  deleteAddressRequest,
-  listAddressesRequest,
-  readAddress,
-} from "../netlink/address.ts";
+import { deleteAddressRequest, listAddressesRequest, readAddress } from "../netlink/address.ts";
+import { changeRequest } from "../netlink/change.ts";
 import { Conn, type Exchange } from "../netlink/conn.ts";
 import {
-  addLinkRequest,
   altnameRequest,
   deleteLinkRequest,
   getLinkRequest,
   listLinksRequest,
   RTM_DELLINKPROP,
-  RTM_NEWLINKPROP,
   readLink,
   setAliasRequest,
   setLinkRequest,
@@ -41,6 +35,7 @@ import {
   ruleText,
 } from "../netlink/rule.ts";
 import type {
+  Change,
   Family,
   Link,
   LinkAddress,
@@ -112,16 +107,30 @@ class Rtnetlink implements Kernel {
     return unless(["ENODEV"], () => this.#conn.get(getLinkRequest(nameOrIndex), doing, readLink));
   }
 
+  findLinks(names: readonly string[]): (Link | undefined)[] {
+    const requests = names.map((name) => ({
+      request: getLinkRequest(name),
+      doing: `read link ${name}`,
+    }));
+    return this.#conn.getAll(requests, readLink).map((found) => {
+      if (found instanceof Failure && found.code !== "ENODEV") throw found;
+      return found instanceof Failure ? undefined : found;
+    });
+  }
+
+  change(changes: readonly Change[]): (Failure | undefined)[] {
+    return this.#conn.tellAll(changes.map(changeRequest));
+  }
+
   addLink(name: string, link: NewLink, options: NewLinkOptions = {}): void {
-    const on = "parent" in link ? ` on link ${link.parent}` : "";
-    const doing = `add ${link.kind} ${name}${on}`;
     const { alias, netnsFd } = options;
+    const { request, doing } = changeRequest({ verb: "add link", name, link, options });
     if (alias !== undefined && netnsFd !== undefined) {
       throw new Failure(`Cannot ${doing}: set its alias from inside the namespace`, {
         code: "EINVAL",
       });
     }
-    this.#conn.tell(addLinkRequest(name, link, options), doing);
+    this.#conn.tell(request, doing);
     if (alias !== undefined) this.#conn.tell(setAliasRequest(name, alias), `set alias of ${name}`);
   }
 
@@ -137,8 +146,8 @@ class Rtnetlink implements Kernel {
   }
 
   addAltname(index: number, altname: string): void {
-    const request = altnameRequest(RTM_NEWLINKPROP, index, altname);
-    this.#conn.tell(request, `add altname ${altname} to link ${index}`);
+    const { request, doing } = changeRequest({ verb: "add altname", index, altname });
+    this.#conn.tell(request, doing);
   }
 
   deleteAltname(index: number, altname: string): void {
@@ -151,9 +160,10 @@ class Rtnetlink implements Kernel {
   }
 
   addAddress(index: number, address: string, options: { nodad?: boolean } = {}): void {
-    const request = addAddressRequest(index, address, options);
+    const nodad = options.nodad ?? false;
+    const { request, doing } = changeRequest({ verb: "add address", index, address, nodad });
     try {
-      this.#conn.tell(request, `add address ${address} to link ${index}`);
+      this.#conn.tell(request, doing);
     } catch (error) {
       // EEXIST for IPv6 also when the same address is there with another prefix length: only an equal one is success.
       if (codeOf(error) !== "EEXIST" || !this.#hasAddress(index, address)) throw error;
@@ -177,8 +187,8 @@ class Rtnetlink implements Kernel {
   }
 
   addRoute(route: Route): void {
-    const request = routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route);
-    this.#conn.tell(request, `add route ${routeText(route)}`);
+    const { request, doing } = changeRequest({ verb: "add route", route });
+    this.#conn.tell(request, doing);
   }
 
   replaceRoute(route: Route): void {

@@ -31,27 +31,51 @@ const maxAnswer = 1024 * 1024;
 const firstBuffer = 16 * 1024;
 const sunPath = 108;
 
+/** A request that is on its way. */
+export interface PendingAnswer {
+  /** Waits for the answer, blocking, and closes the connection; to be called once. */
+  receive(): UnixAnswer;
+}
+
 /**
  * Sends a request and waits for the answer, blocking. `fetch` would bring its threads, 2 MB, for one exchange.
  * Codes: those of connect(2), send(2), read(2); ECONNRESET also when the answer ends too early; ETIMEDOUT; NoFFI.
  */
 export function unixRequest(request: UnixRequest): UnixAnswer {
+  return sendRequest(request).receive();
+}
+
+/** Sends a request and leaves the answer for later, so that both sides work at once. Codes as unixRequest. */
+export function sendRequest(request: UnixRequest): PendingAnswer {
   const address = addressOf(request.socket);
   const end = performance.now() + request.timeoutMs;
+  const left = () => (end - performance.now()) / 1000;
   const fd = socket(AF_UNIX, SOCK_STREAM, 0);
   try {
-    const left = () => (end - performance.now()) / 1000;
     setSendTimeout(fd, left());
     connect(fd, address);
     sendAll(fd, messageOf(request), left);
-    return receive(fd, left);
   } catch (error) {
-    // What a timeout of the socket is called by the kernel.
-    if (codeOf(error) !== "EAGAIN") throw error;
-    throw new Failure(`no answer came within ${request.timeoutMs} ms`, { code: "ETIMEDOUT" });
-  } finally {
     close(fd);
+    throw named(error, request);
   }
+  return {
+    receive() {
+      try {
+        return receive(fd, left);
+      } catch (error) {
+        throw named(error, request);
+      } finally {
+        close(fd);
+      }
+    },
+  };
+}
+
+/** A timeout of the socket is EAGAIN to the kernel. */
+function named(error: unknown, { timeoutMs }: UnixRequest): unknown {
+  if (codeOf(error) !== "EAGAIN") return error;
+  return new Failure(`no answer came within ${timeoutMs} ms`, { code: "ETIMEDOUT" });
 }
 
 /** struct sockaddr_un: the family in the machine's byte order (little-endian on both), then the path with its NUL. */

@@ -65,6 +65,27 @@ export class Conn {
     return found;
   }
 
+  /** Asks for many objects in few sends; one entry per request: the object, or why there is none. */
+  getAll<T>(
+    requests: readonly { request: Request; doing: string }[],
+    decode: (message: Message) => T | undefined,
+  ): (T | Failure | undefined)[] {
+    const outcomes: (T | Failure | undefined)[] = [];
+    for (let at = 0; at < requests.length; at += BATCH) {
+      const batch = requests.slice(at, at + BATCH);
+      const found: (T | undefined)[] = [];
+      const verdicts = this.#send(
+        batch.map((one) => one.request),
+        (message, i) => {
+          found[i] ??= decode(message);
+        },
+      );
+      for (const [i, { doing }] of batch.entries())
+        outcomes.push(failureOf(verdicts[i], doing) ?? found[i]);
+    }
+    return outcomes;
+  }
+
   /** Lists objects, over again while the list changes under it: NLM_F_DUMP_INTR stands on one message of many. */
   list<T>(request: Request, doing: string, decode: (message: Message) => T | undefined): T[] {
     for (let tries = 0; tries < DUMP_TRIES; tries++) {
@@ -106,7 +127,7 @@ export class Conn {
 
   #send(
     requests: readonly Request[],
-    other: (message: Message) => void = () => {},
+    other: (message: Message, request: number) => void = () => {},
   ): (Verdict | undefined)[] {
     const first = this.#seq + 1;
     const verdicts: (Verdict | undefined)[] = [];
@@ -121,7 +142,7 @@ export class Conn {
         // Answers to a request that was given up on carry an older number.
         if (i < 0 || i >= requests.length) continue;
         const verdict = readVerdict(message);
-        if (verdict === undefined) other(message);
+        if (verdict === undefined) other(message, i);
         else if (verdicts[i] === undefined) {
           verdicts[i] = verdict;
           open--;

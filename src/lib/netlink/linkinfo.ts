@@ -3,7 +3,7 @@ import {
   bareText,
   concat,
   nest,
-  readAttributes,
+  readAttribute,
   readText,
   readU16,
   readU32,
@@ -70,24 +70,21 @@ function infoData(link: NewLink): Uint8Array[] {
 
 /** Reads IFLA_LINKINFO into a link: its kind, and the mode or VLAN of the kinds that we care about. */
 export function readLinkInfo(payload: Uint8Array, link: Link): void {
-  const info = readAttributes(payload);
-  link.kind = readText(info.get(IFLA_INFO_KIND));
-  const bytes = info.get(IFLA_INFO_DATA);
-  if (!bytes) return;
+  link.kind = readText(readAttribute(payload, IFLA_INFO_KIND));
+  const data = readAttribute(payload, IFLA_INFO_DATA);
+  if (!data) return;
   if (link.kind === "ipvlan") {
-    const data = readAttributes(bytes);
-    const mode = data.get(IFLA_IPVLAN_MODE);
-    const flags = data.get(IFLA_IPVLAN_FLAGS);
+    const mode = readAttribute(data, IFLA_IPVLAN_MODE);
+    const flags = readAttribute(data, IFLA_IPVLAN_FLAGS);
     const known = mode && ipvlanModes[readU16(mode)];
     if (known) link.ipvlan = { mode: known, flags: flags ? readU16(flags) : 0 };
   } else if (link.kind === "macvlan") {
-    const mode = readAttributes(bytes).get(IFLA_MACVLAN_MODE);
+    const mode = readAttribute(data, IFLA_MACVLAN_MODE);
     if (mode) link.macvlan = { mode: macvlanModeText(readU32(mode)) };
   } else if (link.kind === "vlan") {
-    const data = readAttributes(bytes);
-    const id = data.get(IFLA_VLAN_ID);
+    const id = readAttribute(data, IFLA_VLAN_ID);
     // In network order: 0x8100 or 0x88a8.
-    const protocol = data.get(IFLA_VLAN_PROTOCOL);
+    const protocol = readAttribute(data, IFLA_VLAN_PROTOCOL);
     if (id) {
       link.vlan = {
         id: readU16(id),

@@ -1,4 +1,4 @@
-import { align, concat, readAttributes, readText, readU32 } from "./attribute.ts";
+import { align, concat, readAttributes, readText, readU32, wordsOf } from "./attribute.ts";
 
 /** One netlink message; `body` is a view into the datagram, valid until the next receive. */
 export interface Message {
@@ -56,16 +56,18 @@ export function writeMessage(request: Request, seq: number): Uint8Array {
 /** Splits a datagram into its messages. A length that does not fit ends it: the rest was cut off (MSG_TRUNC). */
 export function readMessages(datagram: Uint8Array): Message[] {
   const messages: Message[] = [];
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
+  const words = wordsOf(datagram);
   let at = 0;
   while (at + HEADER <= datagram.length) {
-    const length = view.getUint32(at, true);
+    const word = at >>> 2;
+    const length = words[word] ?? 0;
     if (length < HEADER || at + length > datagram.length) break;
+    const typeAndFlags = words[word + 1] ?? 0;
     messages.push({
-      type: view.getUint16(at + 4, true),
-      flags: view.getUint16(at + 6, true),
-      seq: view.getUint32(at + 8, true),
-      portid: view.getUint32(at + 12, true),
+      type: typeAndFlags & 0xffff,
+      flags: typeAndFlags >>> 16,
+      seq: words[word + 2] ?? 0,
+      portid: words[word + 3] ?? 0,
       body: datagram.subarray(at + HEADER, at + length),
     });
     at += align(length);

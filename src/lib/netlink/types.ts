@@ -124,3 +124,21 @@ export interface Rule {
   /** FR_ACT_*: 1 = lookup. */
   action: number;
 }
+
+/** One change of a batch. */
+export type Change =
+  | {
+      readonly verb: "add link";
+      readonly name: string;
+      readonly link: NewLink;
+      readonly options: Omit<NewLinkOptions, "alias">;
+    }
+  | {
+      readonly verb: "add address";
+      readonly index: number;
+      readonly address: string;
+      readonly nodad: boolean;
+    }
+  | { readonly verb: "set link up"; readonly index: number }
+  | { readonly verb: "add altname"; readonly index: number; readonly altname: string }
+  | { readonly verb: "add route"; readonly route: Route };

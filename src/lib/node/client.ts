@@ -14,7 +14,7 @@ import type {
   StatusRequest,
   Verb,
 } from "./contract.ts";
-import { fetchPost, type NodePost } from "./fetchpost.ts";
+import { fetchPost, type NodePost, type PostOptions } from "./fetchpost.ts";
 
 /** nicd took the request and refused it; `code` is the fault's as text. */
 export class NodeRefusal extends Failure {
@@ -66,38 +66,44 @@ export class NodeClient {
     this.#options = options;
   }
 
-  attach(request: AttachRequest, signal?: AbortSignal): Promise<AttachReply> {
-    return this.#call("attach", request, signal);
+  /** `meanwhile` is called after the request is on its way and before the answer is waited for: each time it is sent. */
+  attach(
+    request: AttachRequest,
+    meanwhile?: () => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<AttachReply> {
+    return this.#call("attach", request, { meanwhile, signal });
   }
 
   detach(key: AttachmentKey, signal?: AbortSignal): Promise<DetachReply> {
-    return this.#call("detach", key, signal);
+    return this.#call("detach", key, { signal });
   }
 
   check(key: AttachmentKey, signal?: AbortSignal): Promise<CheckReply> {
-    return this.#call("check", key, signal);
+    return this.#call("check", key, { signal });
   }
 
   gc(request: GcRequest, signal?: AbortSignal): Promise<GcReply> {
-    return this.#call("gc", request, signal);
+    return this.#call("gc", request, { signal });
   }
 
   status(request: StatusRequest, signal?: AbortSignal): Promise<StatusReply> {
-    return this.#call("status", request, signal);
+    return this.#call("status", request, { signal });
   }
 
   record(request: RecordRequest, signal?: AbortSignal): Promise<RecordReply> {
-    return this.#call("record", request, signal);
+    return this.#call("record", request, { signal });
   }
 
-  async #call<T>(verb: Verb, body: unknown, signal: AbortSignal | undefined): Promise<T> {
+  async #call<T>(verb: Verb, body: unknown, options: PostOptions): Promise<T> {
+    const { signal } = options;
     const since = Date.now();
     const deadline = since + this.#options.waitMs;
     const text = JSON.stringify(body);
     for (;;) {
       try {
         signal?.throwIfAborted();
-        return await this.#once<T>(verb, text, deadline, signal);
+        return await this.#once<T>(verb, { body: text, deadline }, options);
       } catch (error) {
         if (error instanceof NodeRefusal || signal?.aborted) throw error;
         const late = codeOf(error) === "ETIMEDOUT";
@@ -114,13 +120,12 @@ export class NodeClient {
   /** One request; the answer may take until the deadline, but never less than 10 s once somebody listens. */
   async #once<T>(
     verb: Verb,
-    body: string,
-    deadline: number,
-    signal: AbortSignal | undefined,
+    { body, deadline }: { body: string; deadline: number },
+    options: PostOptions,
   ): Promise<T> {
     const { socket, post = fetchPost } = this.#options;
     const timeoutMs = Math.max(10_000, deadline - Date.now());
-    const answer = await post({ socket, path: `/v1/${verb}`, body, timeoutMs }, signal);
+    const answer = await post({ socket, path: `/v1/${verb}`, body, timeoutMs }, options);
     if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.body);
     throw new NodeRefusal(faultOf(answer.body, answer.status));
   }

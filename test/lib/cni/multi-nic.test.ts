@@ -222,13 +222,14 @@ describe("multiNic ADD", () => {
     }
   });
 
-  test("refuses a name that is taken before it asks nicd", async () => {
+  test("refuses a name that is taken, and gives back what nicd chose meanwhile", async () => {
     for (const name of ["net1-0", "net1-7", "net1"]) {
       const world = fakeWorld();
       world.pod.addLink(name);
       const [, why] = await refusal(multiNic(world.deps).ADD(fakeCall("ADD"), config()));
       expect(why).toContain(`${name} already`);
-      expect(world.asked).toEqual([]);
+      expect(asked(world)).toEqual(["attach", "detach"]);
+      expect(world.pod.names()).toEqual([name]);
     }
   });
 

@@ -12,7 +12,7 @@ const result = {
 };
 
 /** A pod whose address has `flags`, and loses them after `pauses` pauses. */
-function settling(flags: number, options: { pauses?: number; carrier?: boolean } = {}) {
+async function settling(flags: number, options: { pauses?: number; carrier?: boolean } = {}) {
   const world = fakeWorld();
   const { index } = world.pod.addLink("net1-0", { carrier: options.carrier ?? true });
   const own = { index, family: 6 as const, scope: 0, label: "" };
@@ -23,27 +23,28 @@ function settling(flags: number, options: { pauses?: number; carrier?: boolean }
     await world.deps.pause(ms);
     if (world.pauses.length === options.pauses) at.flags = 0;
   };
-  const pod = world.deps.openNetns("/pod").open();
+  const { openNetns } = await world.deps.sockets();
+  const pod = openNetns("/pod").open();
   return { world, done: () => settleAddresses(pod, result, { ...world.deps, pause }) };
 }
 
 describe("settleAddresses", () => {
   test("returns at once when nothing is tentative, and does not look at link-local addresses", async () => {
-    const { world, done } = settling(0x80);
+    const { world, done } = await settling(0x80);
     await done();
     expect(world.pauses).toHaveLength(0);
   });
 
   test("waits until detection is over", async () => {
-    const { world, done } = settling(tentative, { pauses: 3 });
+    const { world, done } = await settling(tentative, { pauses: 3 });
     await done();
     expect(world.pauses).toHaveLength(3);
   });
 
   test("does not wait for an optimistic address, which can be used, nor without carrier", async () => {
     for (const { done, world } of [
-      settling(tentative | 0x04),
-      settling(tentative, { carrier: false }),
+      await settling(tentative | 0x04),
+      await settling(tentative, { carrier: false }),
     ]) {
       await done();
       expect(world.pauses).toHaveLength(0);
@@ -51,14 +52,15 @@ describe("settleAddresses", () => {
   });
 
   test("names an address that another node has", async () => {
-    await expect(settling(tentative | failed).done()).rejects.toMatchObject({
+    const { done } = await settling(tentative | failed);
+    await expect(done()).rejects.toMatchObject({
       message: "The pod cannot use fd00::1/64",
       code: "110",
     });
   });
 
   test("gives up after ten seconds, and asks to be called again", async () => {
-    const { world, done } = settling(tentative);
+    const { world, done } = await settling(tentative);
     await expect(done()).rejects.toMatchObject({
       message: "The pod cannot use fd00::1/64 yet",
       code: "11",
