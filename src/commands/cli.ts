@@ -3,6 +3,7 @@ import { explain, InvalidInput } from "../lib/errors.ts";
 import { cidrVerb } from "./cidr.ts";
 import { concheckVerb } from "./concheck.ts";
 import { doctorVerb } from "./doctor.ts";
+import { gcVerb } from "./gc.ts";
 import { labVerb } from "./lab.ts";
 import { nicdVerb } from "./nicd.ts";
 import { operatorVerb } from "./operator.ts";
@@ -15,6 +16,7 @@ const verbs: readonly Verb[] = [
   labVerb,
   concheckVerb,
   doctorVerb,
+  gcVerb,
   operatorVerb,
   nicdVerb,
   versionVerb,

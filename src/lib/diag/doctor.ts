@@ -39,7 +39,7 @@ export async function doctor(deps: DoctorDeps): Promise<Examined> {
 
 async function look(deps: DoctorDeps): Promise<Examined> {
   const unchecked: string[] = [];
-  const record = await lookAtRecord(deps.paths, { ...deps, objects: false });
+  const record = await lookAtRecord(deps.paths, deps);
   const node = record?.record.node;
   let api: ObjectsLook | undefined;
   try {
@@ -62,7 +62,7 @@ async function look(deps: DoctorDeps): Promise<Examined> {
     if (objects) findings.push(...examineObjects(objects));
   }
   // The record is read after the objects that mirror it, and again before the kernel is: what lags is seen again later.
-  const fresh = (await lookAtRecord(deps.paths, { ...deps, objects: false })) ?? record;
+  const fresh = (await lookAtRecord(deps.paths, { ...deps, away: record.away })) ?? record;
   const rest = await lookAtNode({
     paths: deps.paths,
     look: fresh,

@@ -23,10 +23,10 @@ export function lookAtNamespaces(host: Kernel, held: readonly Held[]): Namespace
   const masters = new Map(host.links().map(({ index, name }) => [index, name]));
   const failures = new Map<string, string[]>();
   using home = openNetns(own);
-  for (const [, path] of candidates(held, home)) {
+  for (const { path, processes } of candidates(held, home)) {
     try {
       using netns = openNetns(path);
-      const seen = readNamespace(netns, { home, masters });
+      const seen = readNamespace(netns, { home, masters, processes });
       namespaces.push(seen);
     } catch (error) {
       if (["ENOENT", "NotNetns", "ESRCH"].includes(codeOf(error) ?? "")) continue;
@@ -40,23 +40,31 @@ export function lookAtNamespaces(host: Kernel, held: readonly Held[]): Namespace
   return { namespaces, unchecked };
 }
 
-/** Paths by identity, each namespace once, the host's own left out. */
-function candidates(held: readonly Held[], home: Netns): Map<string, string> {
-  const found = new Map<string, string>();
-  const add = (path: string) => {
+interface Candidate {
+  readonly path: string;
+  readonly processes: number[];
+}
+
+/** Each namespace once, the host's own left out. */
+function candidates(held: readonly Held[], home: Netns): Candidate[] {
+  const found = new Map<string, Candidate>();
+  const add = (path: string, pid?: number) => {
     try {
       const { dev, ino } = statSync(path, { bigint: true });
       if (ino === home.ino && dev === home.dev) return;
       const key = `${dev} ${ino}`;
-      if (!found.has(key)) found.set(key, path);
+      const one = found.get(key) ?? { path, processes: [] };
+      found.set(key, one);
+      if (pid !== undefined) one.processes.push(pid);
     } catch {
       // Gone, or a process of somebody else's that may not be looked at: nothing to read there.
     }
   };
   for (const { netns } of held) if (netns !== "") add(netns);
   for (const folder of folders) for (const name of list(folder)) add(`${folder}/${name}`);
-  for (const pid of list("/proc")) if (/^[0-9]+$/.test(pid)) add(`/proc/${pid}/ns/net`);
-  return found;
+  for (const pid of list("/proc"))
+    if (/^[0-9]+$/.test(pid)) add(`/proc/${pid}/ns/net`, Number(pid));
+  return [...found.values()];
 }
 
 function list(folder: string): string[] {
@@ -69,7 +77,11 @@ function list(folder: string): string[] {
 
 function readNamespace(
   netns: Netns,
-  of: { readonly home: Netns; readonly masters: ReadonlyMap<number, string> },
+  of: {
+    readonly home: Netns;
+    readonly masters: ReadonlyMap<number, string>;
+    readonly processes: readonly number[];
+  },
 ): SeenNamespace {
   using kernel = netns.open();
   const host = kernel.nsidOf(of.home.fd);
@@ -88,5 +100,6 @@ function readNamespace(
       addresses: (addresses.get(link.index) ?? []).map(({ address }) => address),
     };
   });
-  return { path: netns.path, dev: String(netns.dev), ino: String(netns.ino), links };
+  const { path, dev, ino } = netns;
+  return { path, dev: String(dev), ino: String(ino), processes: of.processes, links };
 }

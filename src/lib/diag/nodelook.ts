@@ -1,16 +1,22 @@
-import { explain } from "../errors.ts";
+import { readFileSync } from "node:fs";
+import { codeOf, explain } from "../errors.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
 import { CriSandboxes } from "../nicd/cri.ts";
 import { netnsState } from "../nicd/netnsstate.ts";
 import { readTableNames } from "../nicd/rtnames.ts";
 import type { RecordReply } from "../node/contract.ts";
+import { databasePath } from "../node/paths.ts";
 import { examineLinks } from "../plan/doctorlinks.ts";
 import { examineDaemon } from "../plan/doctornode.ts";
 import type { ObjectsSeen } from "../plan/doctorobjects.ts";
 import { examinePoolsOfNode, examineSandboxes } from "../plan/doctorrecord.ts";
 import { examineRoutes } from "../plan/doctorroutes.ts";
+import { podPackets, railNics } from "../plan/doctortraffic.ts";
 import type { Examined, Finding } from "../plan/finding.ts";
+import { examineFirewall } from "../plan/firewall.ts";
+import { examineRpFilter } from "../plan/rpfilter.ts";
 import type { NodePaths } from "../settings.ts";
+import { lookAtFirewall } from "./firewalllook.ts";
 import { lookAtNamespaces } from "./namespaces.ts";
 import { lookAtTombstones, type RecordLook } from "./recordlook.ts";
 
@@ -35,17 +41,23 @@ export async function lookAtNode(from: NodeSources): Promise<Examined> {
   const findings: Finding[] = examineDaemon({
     node: record.node,
     away: look.away,
+    lost: look.lost ? databasePath(paths) : undefined,
     graves: record.graves,
     attached: record.attachments,
     tombstones: lookAtTombstones(paths, { now: Date.now(), olderThanMs: tombstoneMs }),
     copies: record.copies,
     versions: from.fresh && objects ? versionsOf(objects, record.node) : undefined,
   });
+  if (look.lost) {
+    unchecked.push("who holds which address: the record is lost");
+    return { findings, unchecked };
+  }
   const pools = objects?.pools.filter((pool) => pool.spec.hostName === record.node);
   findings.push(...(await sandboxes(from, unchecked)));
   if (pools) findings.push(...examinePoolsOfNode(record.attachments, pools));
   else unchecked.push("IPPools, CIDRs, routes and rules: the API server and nicd gave no objects");
   findings.push(...kernel(from, unchecked));
+  if (objects) findings.push(...(await firewall(objects, record.node, unchecked)));
   return { findings, unchecked };
 }
 
@@ -118,6 +130,34 @@ function kernel({ look, objects, paths }: NodeSources, unchecked: string[]): Fin
     attached: new Set(record.attachments.map(({ network }) => network)),
   });
   return [...findings, ...routes];
+}
+
+async function firewall(
+  objects: ObjectsSeen,
+  node: string,
+  unchecked: string[],
+): Promise<Finding[]> {
+  const rails = examineRpFilter(railNics(objects, node, readRpFilter));
+  const packets = podPackets(objects.slices, node);
+  if (packets.length === 0) return rails;
+  const seen = await lookAtFirewall();
+  const examined = examineFirewall(seen.chains, packets);
+  unchecked.push(...seen.unchecked, ...examined.unchecked);
+  return [...rails, ...examined.findings];
+}
+
+/** The kernel takes the larger of both (Documentation/networking/ip-sysctl.rst). */
+function readRpFilter(nic: string): number {
+  const read = (name: string) => {
+    try {
+      return Number(readFileSync(`/proc/sys/net/ipv4/conf/${name}/rp_filter`, "utf8"));
+    } catch (error) {
+      // A NIC that is away filters nothing.
+      if (codeOf(error) === "ENOENT") return 0;
+      throw error;
+    }
+  };
+  return Math.max(read("all"), read(nic));
 }
 
 function versionsOf(

@@ -1,18 +1,25 @@
 import { readdirSync } from "node:fs";
+import { hostname } from "node:os";
 import { codeOf, explain } from "../errors.ts";
 import { readBootId } from "../nicd/collector.ts";
 import { openRecordFile } from "../nicd/recordfile.ts";
+import { hadRecord } from "../nicd/recordmark.ts";
 import { NodeClient } from "../node/client.ts";
 import type { RecordReply } from "../node/contract.ts";
 import { socketPath, tombstoneDir } from "../node/paths.ts";
 import { readTombstones } from "../node/tombstone.ts";
 import type { NodePaths } from "../settings.ts";
 
+/** How long nicd may take to answer. */
+const answerMs = 5_000;
+
 /** What a node has on record, and who said so. */
 export interface RecordLook {
   readonly record: RecordReply;
   /** undefined = nicd answered; else why it did not, and the record was read from its file. */
   readonly away: string | undefined;
+  /** The record is gone, or empty, although this boot had one: what it says is nothing. */
+  readonly lost: boolean;
 }
 
 /**
@@ -24,33 +31,54 @@ export async function lookAtRecord(
   given: {
     readonly node: string;
     readonly criSocket: string | undefined;
-    readonly objects: boolean;
+    /** Also nicd's copies of objects. */
+    readonly objects?: boolean;
+    /** Why nicd did not answer a moment ago: it is not asked again. */
+    readonly away?: string | undefined;
   },
 ): Promise<RecordLook | undefined> {
-  const client = new NodeClient({ socket: socketPath(paths), waitMs: 0 });
-  let away: string;
+  const client = new NodeClient({ socket: socketPath(paths), waitMs: 0, answerMs });
+  let away = given.away;
   try {
-    return { record: await client.record({ objects: given.objects }), away: undefined };
+    if (away === undefined) {
+      const record = await client.record({ objects: given.objects === true });
+      return { record, away, lost: false };
+    }
   } catch (error) {
     away = explain(error);
   }
+  const bootId = readBootId();
+  const had = hadRecord(paths, bootId);
   const file = openRecordFile(paths);
-  if (!file) return undefined;
+  if (!file) return had ? { record: blank(given, bootId), away, lost: true } : undefined;
   try {
     const { store, node } = file;
     const record = {
+      ...blank(given, bootId),
       node: given.node || node || "",
-      bootId: readBootId(),
       attachments: store.records.list(),
       tables: store.tables.list(),
       graves: store.graves.list(Date.now()),
-      cri: given.criSocket ?? "",
-      copies: {},
     };
-    return { record, away };
+    return { record, away, lost: had && file.bootId === "" };
   } finally {
     file.store.close();
   }
+}
+
+function blank(
+  given: { readonly node: string; readonly criSocket: string | undefined },
+  bootId: string,
+): RecordReply {
+  return {
+    node: given.node || hostname(),
+    bootId,
+    attachments: [],
+    tables: [],
+    graves: [],
+    cri: given.criSocket ?? "",
+    copies: {},
+  };
 }
 
 /** What lies in the folder of detaches: those that nicd should have taken, and files that are none. */

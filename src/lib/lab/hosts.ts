@@ -62,7 +62,7 @@ export async function startHost(
   const sysRoot = join(lab.dir, host.name, "sys");
   mkdirSync(join(lab.dir, host.name), { recursive: true });
   makeSysfs(sysRoot, host);
-  const clean = { PATH: `${lab.path}:${programs}`, LANG: "C.UTF-8" };
+  const clean = { PATH: `${lab.path}:${programs}`, MULTINIC_ALL_PROCESSES: "1", LANG: "C.UTF-8" };
   const holder = Bun.spawn(
     [
       "nsenter",

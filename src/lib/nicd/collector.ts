@@ -2,7 +2,13 @@ import { readFileSync } from "node:fs";
 import { explain, Failure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { AttachmentKey } from "../node/contract.ts";
-import { type Attached, garbage, looksApartMs, type SandboxLook } from "../plan/garbage.ts";
+import {
+  type Attached,
+  garbage,
+  looksApartMs,
+  type Proof,
+  type SandboxLook,
+} from "../plan/garbage.ts";
 import type { AttachmentRecord } from "./attachmentrecord.ts";
 import type { Attachments } from "./attachments.ts";
 import { netnsState } from "./netnsstate.ts";
@@ -39,10 +45,15 @@ export class Collector {
 
   /** Looks once and releases what is proven gone; returns the keys. A look that fails frees nothing and is said. */
   async collect(signal?: AbortSignal): Promise<AttachmentKey[]> {
+    return this.release(await this.proofs(signal));
+  }
+
+  /** Looks once and returns what is proven gone now; releases nothing. */
+  async proofs(signal?: AbortSignal): Promise<Proof<AttachmentKey>[]> {
     await this.#look(signal);
-    const { attachments, log, bootId, podUids, sandboxes, mountinfo } = this.#deps;
+    const { attachments, bootId, podUids, sandboxes, mountinfo } = this.#deps;
     const records = new Map(attachments.list().map((record) => [keyText(record), record]));
-    const proofs = garbage([...records.values()].map(attachedOf), {
+    return garbage([...records.values()].map(attachedOf), {
       bootId,
       sandboxes: sandboxes ? this.#looks : undefined,
       netns: ({ key }) => {
@@ -51,6 +62,11 @@ export class Collector {
       },
       podUids: podUids(),
     });
+  }
+
+  /** Releases what was just proven gone; returns the keys. */
+  release(proofs: readonly Proof<AttachmentKey>[]): AttachmentKey[] {
+    const { attachments, log } = this.#deps;
     for (const { key, proof } of proofs) {
       const released = attachments.detach(key).released;
       log.info("released a lost attachment", { ...key, released, proof });

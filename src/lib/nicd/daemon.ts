@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { Failure } from "../errors.ts";
 import { type Clock, systemClock } from "../kube/clock.ts";
 import { type Controller, runControllers } from "../kube/controller.ts";
 import { createEvents } from "../kube/events.ts";
@@ -8,6 +9,7 @@ import { countReconciles } from "../kube/reconcilemetrics.ts";
 import { watchKernel } from "../linux/monitor.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
 import type { Log, LogLevel } from "../log.ts";
+import { faultCode } from "../node/contract.ts";
 import { socketPath, tombstoneDir } from "../node/paths.ts";
 import { countingConfig } from "../plan/countingconfig.ts";
 import { logLevelOf } from "../plan/loglevel.ts";
@@ -84,6 +86,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
 
     const events = createEvents(kube, { component: "multinic-nicd", host: node, log });
     let observeRequest: ObserveRequest | undefined;
+    let mend: NodeWork["mend"] | undefined;
     const server = await serveNode({
       attachments,
       view,
@@ -97,6 +100,10 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
           criSocket,
           now: Date.now,
         }),
+      mend: async (request) => {
+        if (mend) return mend(request);
+        throw new Failure("nicd has just started", { code: String(faultCode.tryLater) });
+      },
       log,
       socket: socketPath(paths),
       observe: (verb, seconds, code) => observeRequest?.(verb, seconds, code),
@@ -148,6 +155,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       },
       signal,
     );
+    mend = (request) => work.mend(request);
     const health =
       options.healthPort === 0
         ? undefined

@@ -5,6 +5,7 @@ import type { Kube } from "../kube/kube.ts";
 import { createQueue, type Queue } from "../kube/queue.ts";
 import type { Kernel, KernelEvent } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
+import type { MendReply, MendRequest } from "../node/contract.ts";
 import {
   type HostReport,
   isUnmanaged,
@@ -18,10 +19,18 @@ import type { Attachments } from "./attachments.ts";
 import type { Collector } from "./collector.ts";
 import type { Copies } from "./copies.ts";
 import type { NicDiscovery } from "./discovery.ts";
+import { mendNode } from "./mend.ts";
 import { publishHostInterface } from "./publishhostinterface.ts";
+import { poolMirror } from "./publishpools.ts";
 import { NicRates, rateIntervalMs } from "./rates.ts";
 import { replayTombstones } from "./replay.ts";
-import { type RoutesDeps, reconcileRoutes, removeRoutes, touchesRoutes } from "./routes.ts";
+import {
+  dryRoutes,
+  type RoutesDeps,
+  reconcileRoutes,
+  removeRoutes,
+  touchesRoutes,
+} from "./routes.ts";
 import type { Store } from "./store.ts";
 
 export interface NodeWorkDeps {
@@ -66,6 +75,7 @@ export class NodeWork {
   readonly #footprints = new Map<string, unknown>();
   #adopted = false;
   #stat: NicStat | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(deps: NodeWorkDeps, signal: AbortSignal) {
     this.#deps = deps;
@@ -142,6 +152,24 @@ export class NodeWork {
     this.#ask("publish");
   }
 
+  /** Does now what is done from time to time, or only says what that would be. */
+  mend(request: MendRequest): Promise<MendReply> {
+    const { kube, copies, attachments, collector, tombstones, log } = this.#deps;
+    const pools = poolMirror({ kube, pools: copies.pools, attachments, log });
+    const routes = (dryRun: boolean) => this.#mendRoutes(dryRun);
+    return mendNode(request, { tombstones, attachments, collector, pools, routes, log });
+  }
+
+  async #mendRoutes(dryRun: boolean): Promise<MendReply> {
+    const steps = this.#deps.leaving() === false && dryRoutes(this.#routes, this.#deps.copies);
+    if (!steps) {
+      const why = "routes: the networks and CIDRs have not been read, or this host is leaving";
+      return { steps: [], failures: [why] };
+    }
+    if (!dryRun && steps.length > 0) await this.#doRoutes();
+    return { steps, failures: dryRun ? [] : this.networks.flatMap(failuresOf) };
+  }
+
   #ask(task: Task): void {
     this.#queue.addAfter(task, settleMs);
   }
@@ -165,7 +193,14 @@ export class NodeWork {
     }
   }
 
-  async #doRoutes(): Promise<Next> {
+  /** One at a time: `multinic gc` may ask while the queue's turn runs. */
+  #doRoutes(): Promise<Next> {
+    const turn = this.#turn.then(() => this.#bringRoutes());
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #bringRoutes(): Promise<Next> {
     const { copies } = this.#deps;
     const leaving = this.#deps.leaving();
     if (leaving === undefined) return "done";
@@ -244,4 +279,8 @@ export class NodeWork {
   #names(): Set<string> {
     return new Set(this.#deps.discovery.current?.rows.map((row) => row.interfaceName));
   }
+}
+
+function failuresOf({ name, failures }: NetworkRoutesStatus): string[] {
+  return failures.map((failure) => `routes of network ${name}: ${failure}`);
 }

@@ -41,6 +41,31 @@ export function publishPools(deps: PublishPoolsDeps, signal: AbortSignal): Contr
   };
 }
 
+/** The mirror, for who does not want to wait for it. */
+export interface PoolMirror {
+  /** Pools that do not list what is recorded, and how many rows they should list. */
+  behind(): { readonly name: string; readonly rows: number }[];
+  /** Writes one pool as it should be. */
+  mirror(name: string): Promise<void>;
+}
+
+/** Makes the mirror of `multinic gc`. */
+export function poolMirror(deps: PublishPoolsDeps): PoolMirror {
+  const { pools, attachments } = deps;
+  return {
+    behind: () =>
+      pools.list().flatMap(({ metadata, spec }) => {
+        if (metadata.deletionTimestamp !== undefined) return [];
+        const wanted = attachments.allocationsOf(spec.netAttachDef, spec.podCIDR);
+        const same = sameAllocations(spec.allocations, wanted);
+        return same ? [] : [{ name: metadata.name, rows: wanted.length }];
+      }),
+    mirror: async (name) => {
+      await mirror(name, deps);
+    },
+  };
+}
+
 async function mirror(name: string, deps: PublishPoolsDeps): Promise<Next> {
   const pool = deps.pools.get(name);
   if (!pool || pool.metadata.deletionTimestamp !== undefined) return "done";

@@ -16,10 +16,15 @@ export function markRecord(paths: Paths, bootId: string): void {
  * pods hold addresses that nobody knows of, and giving from the start would give them twice. `used` = it has a boot id.
  */
 export function refuseLostRecord(paths: Paths, options: { bootId: string; used: boolean }): void {
-  if (options.used || readMark(paths) !== options.bootId) return;
+  if (options.used || !hadRecord(paths, options.bootId)) return;
   throw new Failure(
     `Cannot use the node's record ${databasePath(paths)}: it is empty, but this boot had one; pods may hold addresses that are no longer on record: restore the file, or drain the node and reboot it`,
   );
+}
+
+/** Tells whether this very boot had a record. */
+export function hadRecord(paths: Paths, bootId: string): boolean {
+  return readMark(paths) === bootId;
 }
 
 /** Takes the note away, with the record itself. */

@@ -5,6 +5,7 @@ import type {
   AttachmentKey,
   AttachRequest,
   GcRequest,
+  MendRequest,
   NetworkRef,
   NicRequest,
   RecordRequest,
@@ -105,6 +106,11 @@ export function readRecord(body: unknown): RecordRequest {
   return read("record", body, (fields) =>
     fields.has("objects") ? { objects: fields.flag("objects") } : {},
   );
+}
+
+/** Reads the body of `mend`; whether it is a dry run must be said. */
+export function readMend(body: unknown): MendRequest {
+  return read("mend", body, (fields) => ({ dryRun: fields.flag("dryRun") }));
 }
 
 function read<T>(verb: string, body: unknown, take: (fields: Fields) => T): T {

@@ -4,10 +4,11 @@ import { faultPoint } from "../faultpoint.ts";
 import type { Store } from "../kube/kube.ts";
 import type { Kernel, KernelEvent } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
-import { type HostRoutesInput, planHostRoutes } from "../plan/hostroutes.ts";
+import { type HostRoutesInput, type HostRoutesPlan, planHostRoutes } from "../plan/hostroutes.ts";
 import type { HostRouteStep } from "../plan/routediff.ts";
 import { type KernelRoutes, ourProtocol, rulePriority } from "../plan/routes.ts";
 import { routeStatus } from "../plan/routestatus.ts";
+import { stepText } from "../plan/routetext.ts";
 import { inRange } from "../plan/tablechoice.ts";
 import { readTableNames, writeTableNames } from "./rtnames.ts";
 
@@ -57,17 +58,26 @@ export async function reconcileRoutes(
   sources: RouteSources,
   before: readonly NetworkRoutesStatus[],
 ): Promise<RoutesReport | undefined> {
+  const networks = routedNetworks(sources);
+  return networks && bring(deps, { networks, attached: deps.attachedNetworks(), before });
+}
+
+/** Says what `reconcileRoutes` would do now, one sentence a step, and changes nothing. undefined as there. */
+export function dryRoutes(deps: RoutesDeps, sources: RouteSources): string[] | undefined {
+  const networks = routedNetworks(sources);
+  if (!networks) return undefined;
+  const { plan } = planned(deps, { networks, attached: deps.attachedNetworks() });
+  const names = new Map(deps.kernel.links().map(({ index, name }) => [index, name]));
+  return plan.steps.map((step) => stepText(step, names));
+}
+
+function routedNetworks(sources: RouteSources): HostRoutesInput["networks"] | undefined {
   if (!sources.slices.synced || !sources.networks.synced) return undefined;
   const open = new Set(
     sources.networks.list().flatMap(({ metadata, spec }) => (spec.hostAccess ? metadata.name : [])),
   );
   const slices = Map.groupBy(sources.slices.list(), (slice) => slice.spec.config.name);
-  const networks = [...slices].map(([name, list]) => ({
-    name,
-    slices: list,
-    hostAccess: open.has(name),
-  }));
-  return bring(deps, { networks, attached: deps.attachedNetworks(), before });
+  return [...slices].map(([name, list]) => ({ name, slices: list, hostAccess: open.has(name) }));
 }
 
 /** Removes every rule, route, table number and name that is ours: for a host that leaves for good. */
@@ -93,16 +103,7 @@ async function bring(
     readonly before: readonly NetworkRoutesStatus[];
   },
 ): Promise<RoutesReport> {
-  const seen = observe(deps.kernel);
-  const plan = planHostRoutes({
-    hostName: deps.hostName,
-    links: new Map(deps.kernel.links().map((link) => [link.name, link])),
-    networks: to.networks,
-    recorded: new Map(deps.tables.list().map(({ network, id }) => [network, id])),
-    named: readTableNames(deps.iproute2Dir),
-    attached: to.attached,
-    kernel: seen,
-  });
+  const { seen, plan } = planned(deps, to);
   if (plan.steps.length > 0) faultPoint("nicd.routes.begin");
   const failures = await apply(plan.steps, deps);
   if (plan.steps.length > 0) faultPoint("nicd.routes.applied");
@@ -123,6 +124,23 @@ async function bring(
     });
   }
   return { networks, steps: plan.steps.length, failed };
+}
+
+function planned(
+  deps: RoutesDeps,
+  to: Pick<HostRoutesInput, "networks" | "attached">,
+): { seen: KernelRoutes; plan: HostRoutesPlan } {
+  const seen = observe(deps.kernel);
+  const plan = planHostRoutes({
+    hostName: deps.hostName,
+    links: new Map(deps.kernel.links().map((link) => [link.name, link])),
+    networks: to.networks,
+    recorded: new Map(deps.tables.list().map(({ network, id }) => [network, id])),
+    named: readTableNames(deps.iproute2Dir),
+    attached: to.attached,
+    kernel: seen,
+  });
+  return { seen, plan };
 }
 
 function observe(kernel: RoutesDeps["kernel"]): KernelRoutes {

@@ -5,6 +5,8 @@ import type { Log } from "../log.ts";
 import {
   type AttachRequest,
   faultCode,
+  type MendReply,
+  type MendRequest,
   type NodeFault,
   type RecordReply,
   type RecordRequest,
@@ -15,7 +17,7 @@ import type { Attachments } from "./attachments.ts";
 import { wantsHardware } from "./choice.ts";
 import type { PodHardware } from "./podhardware.ts";
 import { readiness } from "./readiness.ts";
-import { readAttach, readGc, readKey, readRecord, readStatus } from "./requests.ts";
+import { readAttach, readGc, readKey, readMend, readRecord, readStatus } from "./requests.ts";
 import type { NodeView } from "./view.ts";
 
 export interface ServerDeps {
@@ -23,6 +25,8 @@ export interface ServerDeps {
   readonly view: NodeView;
   /** Answers what `multinic doctor` asks. */
   readonly record?: ((request: RecordRequest) => RecordReply) | undefined;
+  /** Does what `multinic gc` asks. */
+  readonly mend?: ((request: MendRequest) => Promise<MendReply>) | undefined;
   readonly log: Log;
   /** Path of the unix socket; its folder becomes 0700. */
   readonly socket: string;
@@ -85,7 +89,8 @@ async function answer(request: Request, deps: ServerDeps): Promise<Response> {
       const msg = `nicd knows no ${JSON.stringify(pathname.slice(0, 40))}`;
       return fault(404, { code: faultCode.internal, msg, details: `verbs: ${verbs.join(", ")}` });
     }
-    const reply = await handlers[verb](await readBody(request, deps.bodyMs ?? 10_000), deps);
+    const body = await readBody(request, deps.bodyMs ?? 10_000);
+    const reply = await handlers[verb](body, deps);
     observe();
     return Response.json(reply);
   } catch (error) {
@@ -116,6 +121,10 @@ const handlers: Readonly<Record<Verb, (body: unknown, deps: ServerDeps) => unkno
   record(body, { record }) {
     if (record) return record(readRecord(body));
     throw new Failure("This nicd hands out no record", { code: String(faultCode.tryLater) });
+  },
+  mend(body, { mend }) {
+    if (mend) return mend(readMend(body));
+    throw new Failure("This nicd mends nothing", { code: String(faultCode.tryLater) });
   },
 };
 

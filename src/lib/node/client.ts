@@ -7,6 +7,8 @@ import type {
   DetachReply,
   GcReply,
   GcRequest,
+  MendReply,
+  MendRequest,
   NodeFault,
   RecordReply,
   RecordRequest,
@@ -34,6 +36,8 @@ export interface NodeClientOptions {
   readonly waitMs: number;
   /** Pause between two tries (ms). */
   readonly pauseMs?: number;
+  /** Least time for an answer once somebody listens (ms); 10 s when left out. */
+  readonly answerMs?: number;
   /** How a request travels; by `fetch` when left out. */
   readonly post?: NodePost | undefined;
 }
@@ -53,6 +57,7 @@ const asked: Readonly<Record<Verb, string>> = {
   gc: "to collect",
   status: "for its status",
   record: "for its record",
+  mend: "to mend what is wrong",
 };
 
 /**
@@ -95,6 +100,10 @@ export class NodeClient {
     return this.#call("record", request, { signal });
   }
 
+  mend(request: MendRequest, signal?: AbortSignal): Promise<MendReply> {
+    return this.#call("mend", request, { signal });
+  }
+
   async #call<T>(verb: Verb, body: unknown, options: PostOptions): Promise<T> {
     const { signal } = options;
     const since = Date.now();
@@ -117,14 +126,14 @@ export class NodeClient {
     }
   }
 
-  /** One request; the answer may take until the deadline, but never less than 10 s once somebody listens. */
+  /** One request; the answer may take until the deadline, but never less than `answerMs` once somebody listens. */
   async #once<T>(
     verb: Verb,
     { body, deadline }: { body: string; deadline: number },
     options: PostOptions,
   ): Promise<T> {
-    const { socket, post = fetchPost } = this.#options;
-    const timeoutMs = Math.max(10_000, deadline - Date.now());
+    const { socket, post = fetchPost, answerMs = 10_000 } = this.#options;
+    const timeoutMs = Math.max(answerMs, deadline - Date.now());
     const answer = await post({ socket, path: `/v1/${verb}`, body, timeoutMs }, options);
     if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.body);
     throw new NodeRefusal(faultOf(answer.body, answer.status));

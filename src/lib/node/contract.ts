@@ -173,6 +173,19 @@ export interface RecordReply {
   objects?: CopiedObjects;
 }
 
+/** What to mend; each part is done once and its outcome said. */
+export interface MendRequest {
+  /** Only say what would be done. */
+  dryRun: boolean;
+}
+
+export interface MendReply {
+  /** What was done, or would be: one sentence each. */
+  steps: string[];
+  /** What could not be done, and why. */
+  failures: string[];
+}
+
 /** Codes of the CNI spec where it has one (7 invalid config, 11 try again later), ours from 100 up. */
 export interface NodeFault {
   code: number;
@@ -180,7 +193,7 @@ export interface NodeFault {
   details: string;
 }
 
-export const verbs = ["attach", "detach", "check", "gc", "status", "record"] as const;
+export const verbs = ["attach", "detach", "check", "gc", "status", "record", "mend"] as const;
 export type Verb = (typeof verbs)[number];
 
 /** The codes of `NodeFault`; a `Failure` inside nicd carries one as text in its `code`. */

@@ -40,7 +40,10 @@ export function examineLinks(seen: LinksSeen): Finding[] {
 }
 
 /** Says what is recorded of each namespace. */
-function heldInside({ held, namespaces }: LinksSeen): Map<SeenNamespace, Held[]> {
+function heldInside({
+  held,
+  namespaces,
+}: Pick<LinksSeen, "held" | "namespaces">): Map<SeenNamespace, Held[]> {
   const key = (dev: string, ino: string) => `${dev} ${ino}`;
   const known = Map.groupBy(held, ({ netnsDev, netnsIno }) => key(netnsDev, netnsIno));
   const unknown = held.filter(({ netnsDev, netnsIno }) => netnsDev === "" || netnsIno === "");
@@ -125,69 +128,110 @@ function examineAddresses(
 ): Finding[] {
   const pools = blocksOf(seen.podCIDRs);
   const excluded = blocksOf(seen.excludes);
-  const owners = new Map<string, Held[]>();
-  for (const held of seen.held)
-    for (const nic of held.interfaces)
-      for (const { address } of nic.addresses)
-        owners.set(address, [...(owners.get(address) ?? []), held]);
+  const owners = ownersOf(seen.held);
   const out: Finding[] = [];
-  for (const [namespace, list] of inside) {
-    for (const link of namespace.links) {
-      const records = list.filter((held) => held.interfaces.some((nic) => nic.name === link.name));
-      const given = new Set(records.flatMap((held) => addressesOf(held, link.name)));
-      const strange = link.addresses.filter(
-        (text) => !given.has(withoutLength(text)) && isWithin(pools, text),
-      );
-      const where = `${link.name} in ${namespace.path}`;
-      if (records.length === 0 && isOurs(link, strange)) {
-        const has = strange.length > 0 ? ` with ${strange.join(", ")}` : "";
-        const what = `${where} on ${link.master}${has} belongs to no attachment on record`;
-        out.push(finding("LinkLeaked", `${namespace.ino} ${link.name}`, { what, mend: collect }));
-      }
-      for (const text of strange) {
-        const mend = `nsenter --net=${namespace.path} ip addr del ${text} dev ${link.name}`;
-        out.push(
-          ...stranger(
-            text,
-            owners.get(withoutLength(text)),
-            { where, mend, at: namespace.ino },
-            records.length === 0 && isOurs(link, strange),
-          ),
-        );
-      }
+  for (const { namespace, link, given, recorded } of linksInside(inside)) {
+    const strange = link.addresses.filter(
+      (text) => !given.has(withoutLength(text)) && isWithin(pools, text),
+    );
+    const leaked = !recorded && isOurs(link, strange);
+    if (leaked) out.push(leakedLink(namespace, link, strange));
+    const at = {
+      where: `${link.name} in ${namespace.path}`,
+      mend: (text: string) =>
+        `nsenter --net=${namespace.path} ip addr del ${text} dev ${link.name}`,
+      key: namespace.ino,
+    };
+    for (const text of strange) {
+      const owner = owners.get(withoutLength(text));
+      // A leaked link goes with its addresses: one that nobody else has needs no finding of its own.
+      if (owner || !leaked) out.push(stranger(text, owner, at));
     }
   }
-  for (const link of seen.hostLinks) {
-    for (const text of link.addresses) {
-      if (!isWithin(pools, text) || isWithin(excluded, text)) continue;
-      const mend = `ip addr del ${text} dev ${link.name}`;
-      const at = { where: `${link.name} of the host`, mend, at: "host" };
-      out.push(...stranger(text, owners.get(withoutLength(text)), at, false));
+  for (const { name, addresses } of seen.hostLinks) {
+    const at = {
+      where: `${name} of the host`,
+      mend: (text: string) => `ip addr del ${text} dev ${name}`,
+      key: "host",
+    };
+    for (const text of addresses) {
+      if (isWithin(pools, text) && !isWithin(excluded, text))
+        out.push(stranger(text, owners.get(withoutLength(text)), at));
     }
   }
   return out;
 }
 
+function ownersOf(all: readonly Held[]): Map<string, Held> {
+  return new Map(
+    all.flatMap((held) =>
+      held.interfaces.flatMap((nic) =>
+        nic.addresses.map(({ address }) => [address, held] as const),
+      ),
+    ),
+  );
+}
+
+/** Every link of every namespace with the addresses that the record gives it. */
+function* linksInside(inside: ReadonlyMap<SeenNamespace, readonly Held[]>) {
+  for (const [namespace, list] of inside) {
+    for (const link of namespace.links) {
+      const records = list.filter((held) => held.interfaces.some((nic) => nic.name === link.name));
+      const given = new Set(records.flatMap((held) => addressesOf(held, link.name)));
+      yield { namespace, link, given, recorded: records.length > 0 };
+    }
+  }
+}
+
+/** Returns the links that this program made and no attachment on record has. */
+export function leakedLinks(
+  seen: Pick<LinksSeen, "held" | "namespaces" | "podCIDRs">,
+): { readonly namespace: SeenNamespace; readonly link: SeenPodLink }[] {
+  const pools = blocksOf(seen.podCIDRs);
+  return [...linksInside(heldInside(seen))].filter(
+    ({ link, recorded }) =>
+      !recorded &&
+      isOurs(
+        link,
+        link.addresses.filter((text) => isWithin(pools, text)),
+      ),
+  );
+}
+
+function leakedLink(
+  namespace: SeenNamespace,
+  link: SeenPodLink,
+  addresses: readonly string[],
+): Finding {
+  const has = addresses.length > 0 ? ` with ${addresses.join(", ")}` : "";
+  const what = `${link.name} in ${namespace.path} on ${link.master}${has} belongs to no attachment on record`;
+  const subject = `${namespace.ino} ${link.name}`;
+  const [pid] = namespace.processes;
+  if (pid === undefined) return finding("LinkLeaked", subject, { what, mend: collect });
+  return finding("LinkLeaked", subject, {
+    what: `${what}, and process ${pid} lives there`,
+    cause: "the record lost the attachment of a pod that runs: its addresses may be given again",
+    mend: `nsenter --net=${namespace.path} ip link del ${link.name}   # or delete the pod of process ${pid}`,
+  });
+}
+
 function stranger(
   text: string,
-  owners: readonly Held[] | undefined,
-  at: { readonly where: string; readonly mend: string; readonly at: string },
-  leaked: boolean,
-): Finding[] {
-  const subject = `${withoutLength(text)} ${at.at} ${at.where}`;
-  const [owner] = owners ?? [];
-  if (owner) {
-    const what = `${at.where} has ${text}, which is ${describeHeld(owner)}'s on record`;
-    return [finding("AddressTwice", subject, { what, mend: leaked ? collect : at.mend })];
+  owner: Held | undefined,
+  at: { readonly where: string; readonly mend: (text: string) => string; readonly key: string },
+): Finding {
+  const subject = `${withoutLength(text)} ${at.key} ${at.where}`;
+  const mend = at.mend(text);
+  if (!owner) {
+    const what = `${at.where} has ${text} of this node's pools, and nothing on record gave it`;
+    return finding("AddressUnrecorded", subject, { what, mend });
   }
-  // The leaked link itself is reported, and goes with its addresses.
-  if (leaked) return [];
-  const what = `${at.where} has ${text} of this node's pools, and nothing on record gave it`;
-  return [finding("AddressUnrecorded", subject, { what, mend: at.mend })];
+  const what = `${at.where} has ${text}, which is ${describeHeld(owner)}'s on record`;
+  return finding("AddressTwice", subject, { what, mend });
 }
 
 /** Tells whether a link was made by this program: our kinds, our names, on a NIC of this host, and an address or name of ours. */
-export function isOurs(link: SeenPodLink, ownAddresses: readonly string[]): boolean {
+function isOurs(link: SeenPodLink, ownAddresses: readonly string[]): boolean {
   const base = /^(.+)-[0-9]+$/.exec(link.name)?.[1];
   if (!native.has(link.kind) || link.master === undefined || base === undefined) return false;
   return ownAddresses.length > 0 || link.altnames.includes(base);

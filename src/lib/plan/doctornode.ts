@@ -6,6 +6,8 @@ export interface DaemonSeen {
   readonly node: string;
   /** Why it did not answer; undefined = it did. */
   readonly away: string | undefined;
+  /** The record's file, where it is gone although this boot had one. */
+  readonly lost: string | undefined;
   /** Keys whose late ADD would be refused. */
   readonly graves: readonly Key[];
   readonly attached: readonly Key[];
@@ -32,7 +34,14 @@ export function examineDaemon(seen: DaemonSeen): Finding[] {
   const { node, away, tombstones } = seen;
   if (away !== undefined) {
     const what = `nicd of node ${node} does not answer: ${away}`;
-    out.push(finding("NicdAway", node, { what, mend: startNicd }));
+    const stuck = away.includes("no answer came");
+    const cause = stuck ? { cause: "its process is stopped or stuck" } : {};
+    out.push(finding("NicdAway", node, { what, mend: startNicd, ...cause }));
+  }
+  if (seen.lost !== undefined) {
+    const what = `the record ${seen.lost} is gone or empty: pods hold addresses that nobody knows of, and nicd does not start`;
+    const mend = `kubectl drain ${node} --ignore-daemonsets   # then reboot it; or put the file back`;
+    out.push(finding("RecordLost", node, { what, mend }));
   }
   for (const file of tombstones.pending) {
     const what = `a pod's DEL waits in ${file}: its addresses are still held`;

@@ -84,8 +84,17 @@ function examineHosts(hosts: readonly HostInterface[], rows: readonly Row[]): Fi
   }
   for (const { host, entry, slice } of rows) {
     const nics = known.get(host.hostName)?.spec.interfaces;
-    if (!nics || nics.some((nic) => nic.interfaceName === host.interfaceName)) continue;
+    const own = nics?.filter((nic) => nic.interfaceName === host.interfaceName);
+    if (!own) continue;
     const network = slice.spec.config.name;
+    if (own.length > 0) {
+      if (host.hostIP === "" || own.some((nic) => nic.hostIP === host.hostIP)) continue;
+      const has = own.map((nic) => nic.hostIP || "no address").join(", ");
+      const what = `CIDR ${slice.metadata.name} sends what is for ${host.hostName} to ${host.hostIP}; its ${host.interfaceName} has ${has}`;
+      const subject = `${host.hostName} ${host.interfaceName} ${host.hostIP}`;
+      out.push(finding("HostIPDiffers", subject, { what, mend: restartOperator }));
+      continue;
+    }
     const what = `network ${network} has ${host.interfaceName} of ${host.hostName} on ${entry.netAddress}, and the node offers no such NIC`;
     const mend = onNode(host.hostName, `ip link show ${host.interfaceName}`);
     out.push(finding("MasterMissing", `${host.hostName} ${host.interfaceName}`, { what, mend }));

@@ -11,7 +11,8 @@ import {
   routeKey,
   rulePriority,
 } from "./routes.ts";
-import type { NamedTable } from "./tablechoice.ts";
+import { routeText, ruleText } from "./routetext.ts";
+import { isReserved, type NamedTable } from "./tablechoice.ts";
 
 export interface RoutesSeen {
   readonly hostName: string;
@@ -57,7 +58,7 @@ export function examineRoutes(seen: RoutesSeen): Finding[] {
       out.push(finding("RuleLeftOver", ruleText(step.rule), { what, mend: collect }));
     }
   }
-  out.push(...foreignRoutes(plan, seen, say), ...shadows(plan, seen));
+  out.push(...foreigners(plan, seen, say), ...shadows(plan, seen));
   return out;
 }
 
@@ -107,8 +108,8 @@ function examineMasters(seen: RoutesSeen): Finding[] {
   });
 }
 
-/** Routes of other programs in a table of ours: nobody but us may write there. */
-function foreignRoutes(
+/** Routes and rules that nicd does not touch: of other programs in our tables, and of our protocol in the kernel's own. */
+function foreigners(
   plan: HostRoutesPlan,
   { kernel }: RoutesSeen,
   say: (route: HostRoute) => string,
@@ -118,14 +119,34 @@ function foreignRoutes(
       table === undefined || adopted ? [] : [[table, name] as const],
     ),
   );
-  return kernel.routes.flatMap((route) => {
+  const out: Finding[] = [];
+  for (const route of kernel.routes) {
     const network = ours.get(route.table);
-    if (network === undefined || route.protocol === ourProtocol) return [];
-    const what = `route ${say(route)} is in table ${route.table}, which belongs to network ${network}`;
-    const v6 = route.family === 6 ? " -6" : "";
-    const mend = `ip${v6} route del ${route.dst} table ${route.table} proto ${route.protocol}`;
-    return [finding("RouteForeign", `${routeSubject(route)} ${route.protocol}`, { what, mend })];
-  });
+    const mine = route.protocol === ourProtocol;
+    if (network === undefined ? !(mine && isReserved(route.table)) : mine) continue;
+    const mend = `ip${six(route)} route del ${route.dst} table ${route.table} proto ${route.protocol}`;
+    const subject = `${routeSubject(route)} ${route.protocol}`;
+    if (network === undefined) {
+      const what = `route ${say(route)} has our protocol in a table where we set none`;
+      out.push(finding("RouteLeftOver", subject, { what, mend }));
+    } else {
+      const what = `route ${say(route)} is in table ${route.table}, which belongs to network ${network}`;
+      out.push(finding("RouteForeign", subject, { what, mend }));
+    }
+  }
+  for (const rule of kernel.rules) {
+    const network = ours.get(rule.table);
+    if (network === undefined || rule.action !== lookupAction || rule.priority === rulePriority)
+      continue;
+    const what = `rule ${ruleText(rule)} leads into the table of network ${network}`;
+    const mend = `ip${six(rule)} rule del priority ${rule.priority} table ${rule.table}`;
+    out.push(finding("RuleForeign", ruleText(rule), { what, mend }));
+  }
+  return out;
+}
+
+function six({ family }: { readonly family: 4 | 6 }): string {
+  return family === 6 ? " -6" : "";
 }
 
 /** Rules of others before ours whose packets are some of ours: they never get to our table, if that one leads anywhere. */
@@ -141,8 +162,7 @@ function shadows(plan: HostRoutesPlan, { kernel }: RoutesSeen): Finding[] {
         if (!meets(rule.src, mine.src) || !meets(rule.dst, mine.dst)) continue;
         if (rule.action === lookupAction && !leads(rule, mine, kernel)) continue;
         const what = `rule ${ruleText(rule)} comes before ${ruleText(mine)} of network ${name} and takes its packets`;
-        const v6 = rule.family === 6 ? " -6" : "";
-        const mend = `ip${v6} rule del priority ${rule.priority}`;
+        const mend = `ip${six(rule)} rule del priority ${rule.priority}`;
         out.push(finding("RuleShadowed", `${ruleText(rule)} ${ruleText(mine)}`, { what, mend }));
       }
     }
@@ -167,17 +187,4 @@ function meets(a: string | undefined, b: string | undefined): boolean {
 
 function routeSubject(route: HostRoute): string {
   return `${routeKey(route)} table ${route.table}`;
-}
-
-function routeText(route: HostRoute, names: ReadonlyMap<number, string>): string {
-  const [hop] = route.nexthops;
-  const via = hop?.via === undefined ? "" : ` via ${hop.via}`;
-  const dev = hop?.oif === undefined ? "" : ` dev ${names.get(hop.oif) ?? hop.oif}`;
-  return `${route.dst}${via}${dev} table ${route.table} proto ${route.protocol}`;
-}
-
-function ruleText(rule: HostRule): string {
-  const to = rule.dst === undefined ? "" : ` to ${rule.dst}`;
-  const what = rule.action === lookupAction ? `lookup ${rule.table}` : `action ${rule.action}`;
-  return `${rule.priority}: from ${rule.src ?? "all"}${to} ${what}`;
 }

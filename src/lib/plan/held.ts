@@ -53,6 +53,8 @@ export interface SeenNamespace {
   readonly path: string;
   readonly dev: string;
   readonly ino: string;
+  /** Processes that live in it, as far as they can be seen. */
+  readonly processes: readonly number[];
   readonly links: readonly SeenPodLink[];
 }
 

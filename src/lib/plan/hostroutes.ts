@@ -155,22 +155,23 @@ function removeNetwork(
   steps.release.push({ kind: "releaseTable", network });
 }
 
-/** Routes of our protocol in tables that nobody has, with the rules into such tables: left by a nicd whose record was lost. */
+/** Routes of our protocol in tables that nobody has, and rules of ours into such tables: left by a nicd whose record was lost. */
 function removeOrphans(steps: Steps, kept: ReadonlySet<number>, kernel: KernelRoutes): void {
+  const foreign = new Set<number>();
   const orphaned = new Set<number>();
   for (const route of kernel.routes) {
-    if (route.protocol !== ourProtocol || kept.has(route.table) || isReserved(route.table))
-      continue;
-    orphaned.add(route.table);
-    steps.remove.push({ kind: "delete", network: "", route });
+    if (kept.has(route.table) || isReserved(route.table)) continue;
+    if (route.protocol === ourProtocol) {
+      orphaned.add(route.table);
+      steps.remove.push({ kind: "delete", network: "", route });
+    } else foreign.add(route.table);
   }
   for (const rule of kernel.rules) {
-    if (
-      rule.priority === rulePriority &&
-      rule.action === lookupAction &&
-      inRange(rule.table) &&
-      orphaned.has(rule.table)
-    )
+    const { priority, action, table } = rule;
+    if (priority !== rulePriority || action !== lookupAction || !inRange(table)) continue;
+    if (kept.has(table)) continue;
+    // A table in which only somebody else keeps routes is his, and so may be the rule.
+    if (orphaned.has(table) || !foreign.has(table))
       steps.deleteRules.push({ kind: "deleteRule", network: "", rule });
   }
 }
