@@ -135,7 +135,7 @@ test("selectNics keeps its promises for 10,000 seeded hosts and wishes", () => {
   for (const key of [...strategies, "refused 101", "refused 106"]) {
     expect({ key, often: (seen.get(key) ?? 0) > 200 }).toEqual({ key, often: true });
   }
-});
+}, 60_000);
 
 function problemsOf(nics: Selection["nics"], input: SelectionInput): string[] {
   const { request } = input;
