@@ -97,7 +97,9 @@ describe.if(able)("multi-nic with the reference plugins", () => {
     const call = { containerID: "dele", netns: pod.netns.path, config };
     const added = await at.call({ ...call, command: "ADD" });
     expect(added.json).toMatchObject({ interfaces: [{ name: "net1-0" }, { name: "net1-1" }] });
+    // The plugins run at once: which link is made first is nobody's business.
     const links = pod.ip("link", "show", "type", "macvlan");
+    links.sort((a, b) => String(a["ifname"]).localeCompare(String(b["ifname"])));
     expect(links).toMatchObject([
       { mtu: 1400, address: "02:00:00:00:0a:07", linkinfo: { info_data: { mode: "vepa" } } },
       { mtu: 1400, linkinfo: { info_data: { mode: "vepa" } } },

@@ -1,5 +1,6 @@
 import { codeOf } from "../errors.ts";
-import { mkdir, O_CREAT, O_NOFOLLOW, O_RDWR, open } from "../linux/libc.ts";
+import { O_CREAT, O_NOFOLLOW, O_RDWR, open } from "../linux/libc.ts";
+import { mkdir } from "../linux/rarelibc.ts";
 
 /** Opens a file of ours below /run, made when it is not there, its folders too; returns the descriptor. */
 export function openRunFile(folder: string, name: string): number {

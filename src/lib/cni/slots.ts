@@ -1,5 +1,6 @@
 import { codeOf } from "../errors.ts";
-import { close, exec, flock, identify, LOCK_EX, LOCK_NB, O_NOFOLLOW, open } from "../linux/libc.ts";
+import { close, flock, identify, LOCK_EX, LOCK_NB, O_NOFOLLOW, open } from "../linux/libc.ts";
+import { exec } from "../linux/rarelibc.ts";
 import { openRunFile } from "./runfile.ts";
 
 /** Processes that work at once on a node: Multus' thick daemon has 50 MiB and 100m CPU for itself and all of them. */

@@ -9,7 +9,7 @@ const descriptor = 0;
  */
 export async function readStdin(): Promise<string> {
   const decoder = new TextDecoder();
-  const buffer = new Uint8Array(65536);
+  const buffer = new Uint8Array(8192);
   let text = "";
   try {
     for (;;) {

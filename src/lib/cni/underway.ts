@@ -1,6 +1,6 @@
 import { close, unlink } from "../linux/libc.ts";
 import type { AttachmentKey } from "../node/contract.ts";
-import { keyFileName } from "../node/keyname.ts";
+import { plainKeyName } from "../node/keyname.ts";
 import { openRunFile } from "./runfile.ts";
 
 /**
@@ -19,10 +19,10 @@ export interface UnderWay {
 
 /** Keeps them as empty files of a folder. */
 export function underWayIn(folder: string): UnderWay {
-  const stop = (key: AttachmentKey) => unlink(`${folder}/${keyFileName(key)}`);
+  const stop = (key: AttachmentKey) => unlink(`${folder}/${plainKeyName(key)}`);
   return {
     begin(key) {
-      close(openRunFile(folder, keyFileName(key)));
+      close(openRunFile(folder, plainKeyName(key)));
       return () => stop(key);
     },
     stop,
@@ -35,7 +35,7 @@ export async function slowUnderWayIn(folder: string): Promise<UnderWay> {
   const { codeOf } = await import("../errors.ts");
   const stop = (key: AttachmentKey) => {
     try {
-      unlinkSync(`${folder}/${keyFileName(key)}`);
+      unlinkSync(`${folder}/${plainKeyName(key)}`);
       return true;
     } catch (error) {
       if (codeOf(error) === "ENOENT") return false;
@@ -46,7 +46,7 @@ export async function slowUnderWayIn(folder: string): Promise<UnderWay> {
     begin(key) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-      closeSync(openSync(`${folder}/${keyFileName(key)}`, flags, 0o600));
+      closeSync(openSync(`${folder}/${plainKeyName(key)}`, flags, 0o600));
       return () => stop(key);
     },
     stop,

@@ -31,63 +31,68 @@ const EINTR = 4;
 
 /** Opens a socket and returns its file descriptor, which is closed on exec. */
 export function socket(domain: number, type: number, protocol: number): number {
-  return check(libc().socket(domain, type | SOCK_CLOEXEC, protocol), "open a socket");
-}
-
-/** Binds a socket to an address given as the bytes of its sockaddr. */
-export function bind(fd: number, address: Uint8Array): void {
-  check(rareLibc().bind(fd, address, address.length), "bind a socket");
+  const fd = (lib ?? openLib()).socket(domain, type | SOCK_CLOEXEC, protocol);
+  if (fd < 0) throw failed("open a socket");
+  return fd;
 }
 
 /** Connects a socket to an address given as the bytes of its sockaddr; the send timeout bounds how long that takes. */
 export function connect(fd: number, address: Uint8Array): void {
-  check(
-    retry(() => libc().connect(fd, address, address.length)),
-    "connect a socket",
-  );
+  const c = lib ?? openLib();
+  while (c.connect(fd, address, address.length) < 0)
+    if (!interrupted()) throw failed("connect a socket");
 }
 
 /** Sends what the socket takes of a stream and returns how many bytes that was. */
 export function sendSome(fd: number, bytes: Uint8Array): number {
   const MSG_NOSIGNAL = 0x4000;
-  const sent = retry(() => libc().send(fd, bytes, bytes.length, MSG_NOSIGNAL));
-  return check(sent, "send on a socket");
+  const c = lib ?? openLib();
+  for (;;) {
+    const sent = c.send(fd, bytes, bytes.length, MSG_NOSIGNAL);
+    if (sent >= 0) return sent;
+    if (!interrupted()) throw failed("send on a socket");
+  }
 }
 
 /** Sends a whole datagram. */
 export function send(fd: number, bytes: Uint8Array): void {
-  check(
-    retry(() => libc().send(fd, bytes, bytes.length, 0)),
-    "send to the kernel",
-  );
+  const c = lib ?? openLib();
+  while (c.send(fd, bytes, bytes.length, 0) < 0)
+    if (!interrupted()) throw failed("send to the kernel");
 }
 
 /** Receives one datagram into `buffer` and returns its length. */
 export function recv(fd: number, buffer: Uint8Array): number {
-  const received = retry(() => libc().recv(fd, buffer, buffer.length, 0));
-  return check(received, "receive from the kernel");
+  const c = lib ?? openLib();
+  for (;;) {
+    const received = c.recv(fd, buffer, buffer.length, 0);
+    if (received >= 0) return received;
+    if (!interrupted()) throw failed("receive from the kernel");
+  }
 }
 
 /** Sets an integer socket option; false when this kernel does not know it (ENOPROTOOPT). */
 export function setSocketOption(fd: number, level: number, option: number, value: number): boolean {
   const bytes = new Int32Array([value]);
-  if (libc().setsockopt(fd, level, option, bytes, 4) === 0) return true;
+  if ((lib ?? openLib()).setsockopt(fd, level, option, bytes, 4) === 0) return true;
   if (errnoOf(errno()).name === "ENOPROTOOPT") return false;
-  return check(-1, `set socket option ${option}`) === 0;
+  throw failed(`set socket option ${option}`);
 }
 
 /** Sets SO_RCVTIMEO, so that no receive blocks for ever. */
 export function setReceiveTimeout(fd: number, seconds: number): void {
   const SO_RCVTIMEO = 20;
   const wait = timeval(seconds);
-  check(libc().setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, wait, 16), "set SO_RCVTIMEO");
+  const result = (lib ?? openLib()).setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, wait, 16);
+  if (result < 0) throw failed("set SO_RCVTIMEO");
 }
 
 /** Sets SO_SNDTIMEO, so that neither a connect nor a send blocks for ever. */
 export function setSendTimeout(fd: number, seconds: number): void {
   const SO_SNDTIMEO = 21;
   const wait = timeval(seconds);
-  check(libc().setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, wait, 16), "set SO_SNDTIMEO");
+  const result = (lib ?? openLib()).setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, wait, 16);
+  if (result < 0) throw failed("set SO_SNDTIMEO");
 }
 
 /** A struct timeval; never 0, which would be "for ever". */
@@ -98,36 +103,40 @@ function timeval(seconds: number): BigInt64Array {
 
 /** Opens a file with O_* flags (O_RDONLY when left out) and returns its file descriptor, closed on exec. */
 export function open(path: string, flags = 0, mode = 0): number {
-  return check(libc().open(cString(path), flags | O_CLOEXEC, mode), `open ${path}`);
+  const fd = (lib ?? openLib()).open(cString(path), flags | O_CLOEXEC, mode);
+  if (fd < 0) throw failed(`open ${path}`);
+  return fd;
 }
 
 /** Closes a file descriptor. */
 export function close(fd: number): void {
-  check(libc().close(fd), `close file descriptor ${fd}`);
+  if ((lib ?? openLib()).close(fd) < 0) throw failed(`close file descriptor ${fd}`);
 }
 
 /** Reads from a file descriptor into `buffer` and returns how many bytes came; 0 = the end. */
 export function readFile(fd: number, buffer: Uint8Array): number {
-  const got = retry(() => libc().read(fd, buffer, buffer.length));
-  return check(got, `read file descriptor ${fd}`);
+  const c = lib ?? openLib();
+  for (;;) {
+    const got = c.read(fd, buffer, buffer.length);
+    if (got >= 0) return got;
+    if (!interrupted()) throw failed(`read file descriptor ${fd}`);
+  }
 }
 
 /** Writes bytes to a file descriptor in one call, as files of /proc want it, and returns how many it took. */
 export function writeFile(fd: number, bytes: Uint8Array): number {
-  const took = retry(() => libc().write(fd, bytes, bytes.length));
-  return check(took, `write to file descriptor ${fd}`);
-}
-
-/** Makes a folder; one that is there already is success. */
-export function mkdir(path: string, mode = 0o777): void {
-  if (rareLibc().mkdir(cString(path), mode) === 0) return;
-  if (errnoOf(errno()).name !== "EEXIST") check(-1, `make the folder ${path}`);
+  const c = lib ?? openLib();
+  for (;;) {
+    const took = c.write(fd, bytes, bytes.length);
+    if (took >= 0) return took;
+    if (!interrupted()) throw failed(`write to file descriptor ${fd}`);
+  }
 }
 
 /** Takes a file's name away; false when there is none. */
 export function unlink(path: string): boolean {
-  if (libc().unlink(cString(path)) === 0) return true;
-  if (errnoOf(errno()).name !== "ENOENT") check(-1, `remove ${path}`);
+  if ((lib ?? openLib()).unlink(cString(path)) === 0) return true;
+  if (errnoOf(errno()).name !== "ENOENT") throw failed(`remove ${path}`);
   return false;
 }
 
@@ -135,8 +144,9 @@ export function unlink(path: string): boolean {
 export function identify(path: string): { dev: bigint; ino: bigint } {
   // struct statx is 256 bytes on every architecture: stx_ino at 32, stx_dev_major and _minor at 136 and 140.
   const statx = new Uint8Array(256);
-  const failed = libc().syscall(SYS_statx, AT_FDCWD, cString(path), 0, STATX_INO, statx);
-  check(Number(failed), `look at ${path}`);
+  const c = lib ?? openLib();
+  const result = c.syscall(SYS_statx, AT_FDCWD, cString(path), 0, STATX_INO, statx);
+  if (result < 0) throw failed(`look at ${path}`);
   const view = new DataView(statx.buffer);
   const major = BigInt(view.getUint32(136, true));
   const minor = BigInt(view.getUint32(140, true));
@@ -149,86 +159,46 @@ function makedev(major: bigint, minor: bigint): bigint {
   return low | ((minor & ~0xffn) << 12n) | ((major & ~0xfffn) << 32n);
 }
 
-/** Becomes another program: same process, environment and open standard streams. Returns only by throwing. */
-export function exec(argv: readonly [string, ...string[]]): never {
-  const texts = argv.map(cString);
-  const list = new BigUint64Array([...texts.map((text) => BigInt(ptr(text))), 0n]);
-  const [file = cString("")] = texts;
-  check(rareLibc().execv(file, list), `run ${argv[0]}`);
-  throw new Failure(`Cannot run ${argv[0]}`);
-}
-
 /** Moves the calling thread into the namespace that `fd` stands for. */
 export function setns(fd: number, kind: number): void {
-  check(libc().setns(fd, kind), "enter a namespace");
-}
-
-/** Gives the calling thread new namespaces of its own (CLONE_NEWNET, CLONE_NEWNS). */
-export function unshare(flags: number): void {
-  check(rareLibc().unshare(flags), "make a namespace");
-}
-
-/** Mounts; `type` and `source` are "" where the kernel ignores them. */
-export function mount(
-  source: string,
-  target: string,
-  options: { type?: string; flags?: number; data?: string } = {},
-): void {
-  const { type = "", flags = 0, data = "" } = options;
-  const result = rareLibc().mount(
-    cString(source),
-    cString(target),
-    cString(type),
-    BigInt(flags),
-    cString(data),
-  );
-  check(result, `mount ${source || type} on ${target}`);
-}
-
-/** Unmounts `target`; MNT_DETACH as `flags` takes it away even while it is in use. */
-export function umount(target: string, flags = 0): void {
-  check(rareLibc().umount2(cString(target), flags), `unmount ${target}`);
+  if ((lib ?? openLib()).setns(fd, kind) < 0) throw failed("enter a namespace");
 }
 
 /** Locks an open file (LOCK_EX, with LOCK_NB without waiting); false when another process holds it. */
 export function flock(fd: number, operation: number): boolean {
-  if (retry(() => libc().flock(fd, operation)) === 0) return true;
-  if (errnoOf(errno()).name === "EAGAIN") return false;
-  return check(-1, "lock a file") === 0;
+  const c = lib ?? openLib();
+  while (c.flock(fd, operation) < 0) {
+    if (interrupted()) continue;
+    if (errnoOf(errno()).name === "EAGAIN") return false;
+    throw failed("lock a file");
+  }
+  return true;
 }
 
 /** Returns the magic number of the file system an open file lives on (statfs.f_type). */
 export function fileSystemType(fd: number): number {
   // struct statfs begins with f_type as a long and is 120 bytes long on x86-64 and arm64.
   const statfs = new BigInt64Array(16);
-  check(libc().fstatfs(fd, statfs), "read a file system's type");
+  if ((lib ?? openLib()).fstatfs(fd, statfs) < 0) throw failed("read a file system's type");
   return Number(statfs[0]);
 }
 
-/** Ends the process at once without running any more JavaScript; `last` goes to stderr first. */
-export function abandon(last: string): never {
-  const bytes = new TextEncoder().encode(`${last}\n`);
-  libc().write(2, bytes, bytes.length);
-  rareLibc()._exit(70);
-  throw new Failure(last);
-}
+/**
+ * libc, opened once per process (0.2 ms), so only where a call is made; without a JIT bun:ffi cannot (code `NoFFI`). Asked
+ * for in place by each call, and results checked there: an ADD makes fifty calls, and a function of ours that is called
+ * that often makes the runtime start its compiler, which costs 3 MB and a millisecond.
+ */
+let lib: ReturnType<typeof bindOften> | undefined;
 
-/** Opens libc once per process: 0.2 ms, so only where a call is made. Without a JIT bun:ffi cannot (code `NoFFI`). */
-const libc = once(openLibc);
-const rareLibc = once(openRareLibc);
-
-function once<T>(open: () => T): () => T {
-  let symbols: T | undefined;
-  return () => {
-    symbols ??= open();
-    return symbols;
-  };
+function openLib(): ReturnType<typeof bindOften> {
+  lib ??= bindOften();
+  return lib;
 }
 
 /** Tells whether C functions can be called from this process at all. */
 export function hasFfi(): boolean {
   try {
-    libc();
+    openLib();
     return true;
   } catch {
     // What stands in the way is told by whoever has to do without.
@@ -237,7 +207,7 @@ export function hasFfi(): boolean {
 }
 
 /** What a CNI call or a daemon's steady work uses. */
-function openLibc() {
+function bindOften() {
   return dlopenLibc({
     __errno_location: { args: [], returns: "ptr" },
     connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
@@ -258,20 +228,8 @@ function openLibc() {
   });
 }
 
-/** Each function that is bound costs 10 µs, so those that a CNI ADD does not need are bound when the first of them is called. */
-function openRareLibc() {
-  return dlopenLibc({
-    _exit: { args: ["i32"], returns: "void" },
-    bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
-    execv: { args: ["ptr", "ptr"], returns: "i32" },
-    mkdir: { args: ["ptr", "u32"], returns: "i32" },
-    mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
-    umount2: { args: ["ptr", "i32"], returns: "i32" },
-    unshare: { args: ["i32"], returns: "i32" },
-  });
-}
-
-function dlopenLibc<const T extends Record<string, FFIFunction>>(functions: T) {
+/** Binds functions of libc; code `NoFFI` where that is not possible. */
+export function dlopenLibc<const T extends Record<string, FFIFunction>>(functions: T) {
   try {
     return dlopen("libc.so.6", functions).symbols;
   } catch (cause) {
@@ -286,25 +244,28 @@ function dlopenLibc<const T extends Record<string, FFIFunction>>(functions: T) {
 }
 
 /** Reads errno; nothing may come between the call and this. */
-function errno(): number {
-  const location = libc().__errno_location();
+export function errno(): number {
+  const location = (lib ?? openLib()).__errno_location();
   return typeof location === "number" ? read.i32(location) : 0;
 }
 
-function check(result: number, doing: string): number {
-  if (result >= 0) return result;
+/** Words a failed call by errno, which is its code; nothing may come between the call and this. */
+export function failed(doing: string): Failure {
   const { name, text } = errnoOf(errno());
-  throw new Failure(`Cannot ${doing}: ${text} (${name})`, { code: name });
+  return new Failure(`Cannot ${doing}: ${text} (${name})`, { code: name });
 }
 
 /** A signal may interrupt any blocking call, and does so on a socket with SO_RCVTIMEO whatever SA_RESTART says (signal(7)). */
-function retry(call: () => number): number {
-  for (;;) {
-    const result = call();
-    if (result >= 0 || errno() !== EINTR) return result;
-  }
+function interrupted(): boolean {
+  return errno() === EINTR;
 }
 
-function cString(text: string): Uint8Array {
+/** Returns where bytes lie in memory, for a structure that points to them; they must stay reachable as long as it is used. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return BigInt(ptr(bytes));
+}
+
+/** Writes a text as C has it, with its NUL. */
+export function cString(text: string): Uint8Array {
   return new TextEncoder().encode(`${text}\0`);
 }

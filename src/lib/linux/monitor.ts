@@ -8,7 +8,6 @@ import { RTM_DELRULE, RTM_NEWRULE, readRule } from "../netlink/rule.ts";
 import type { KernelEvent, Netns } from "./kernel.ts";
 import {
   AF_NETLINK,
-  bind,
   close,
   NETLINK_ROUTE,
   SOCK_NONBLOCK,
@@ -18,6 +17,7 @@ import {
   socket,
 } from "./libc.ts";
 import { inside } from "./netns.ts";
+import { bind } from "./rarelibc.ts";
 
 /** RTNLGRP_* (linux/rtnetlink.h) as bits of sockaddr_nl.nl_groups: group n is bit n − 1. */
 const GROUPS =

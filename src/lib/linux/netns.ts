@@ -1,22 +1,18 @@
 import { codeOf, explain, Failure } from "../errors.ts";
 import type { Kernel, Netns } from "./kernel.ts";
 import {
-  abandon,
   CLONE_NEWNET,
   close,
   MNT_DETACH,
   MS_BIND,
-  mkdir,
-  mount,
   O_CREAT,
   O_EXCL,
   open,
   setns,
-  umount,
   unlink,
-  unshare,
 } from "./libc.ts";
 import { identifyOpen } from "./netnsfile.ts";
+import { abandon, mkdir, mount, umount, unshare } from "./rarelibc.ts";
 import { kernelOn, openSocket } from "./rtnetlink.ts";
 
 /** The thread's own namespace; /proc/self would be the main thread's. */

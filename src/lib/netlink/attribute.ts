@@ -13,7 +13,7 @@ const HEADER = 4;
 /** Writes one attribute: length and type (u16 each, host order), payload, zeros up to a multiple of 4. */
 export function attribute(type: number, payload: Uint8Array): Uint8Array {
   const length = HEADER + payload.length;
-  const bytes = new Uint8Array(align(length));
+  const bytes = new Uint8Array((length + 3) & ~3);
   bytes[0] = length;
   bytes[1] = length >>> 8;
   bytes[2] = type;

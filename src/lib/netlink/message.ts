@@ -70,7 +70,7 @@ export function readMessages(datagram: Uint8Array): Message[] {
       portid: words[word + 3] ?? 0,
       body: datagram.subarray(at + HEADER, at + length),
     });
-    at += align(length);
+    at += (length + 3) & ~3;
   }
   return messages;
 }
