@@ -11,9 +11,10 @@ import {
   setns,
   unlink,
 } from "./libc.ts";
+import { openSocket } from "./netlinksocket.ts";
 import { identifyOpen } from "./netnsfile.ts";
 import { abandon, mkdir, mount, umount, unshare } from "./rarelibc.ts";
-import { kernelOn, openSocket } from "./rtnetlink.ts";
+import { kernelOn } from "./rtnetlink.ts";
 
 /** The thread's own namespace; /proc/self would be the main thread's. */
 const OWN = "/proc/thread-self/ns/net";

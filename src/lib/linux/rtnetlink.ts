@@ -1,7 +1,7 @@
 import { codeOf, Failure } from "../errors.ts";
 import { deleteAddressRequest, listAddressesRequest, readAddress } from "../netlink/address.ts";
 import { changeRequest } from "../netlink/change.ts";
-import { Conn, type Exchange } from "../netlink/conn.ts";
+import { Conn } from "../netlink/conn.ts";
 import {
   altnameRequest,
   deleteLinkRequest,
@@ -47,41 +47,12 @@ import type {
   Rule,
 } from "../netlink/types.ts";
 import type { Kernel } from "./kernel.ts";
-import {
-  AF_NETLINK,
-  close,
-  NETLINK_ROUTE,
-  recv,
-  SOCK_RAW,
-  SOL_NETLINK,
-  send,
-  setReceiveTimeout,
-  setSocketOption,
-  socket,
-} from "./libc.ts";
-
-const NETLINK_CAP_ACK = 10;
-const NETLINK_EXT_ACK = 11;
-const NETLINK_GET_STRICT_CHK = 12;
-/** Smaller buffers truncate dumps, and the rest is lost (the kernel sends up to 32 KiB at a time). */
-const BUFFER = 65536;
-/** The kernel answers before send returns; this only bounds the wait for an answer that was lost (ENOBUFS). */
-const ANSWER_SECONDS = 5;
+import { close } from "./libc.ts";
+import { exchangeOver, openSocket } from "./netlinksocket.ts";
 
 /** Opens an rtnetlink socket in the namespace this thread is in. Failure `NoFFI` where bun:ffi does not work. */
 export function openKernel(): Kernel {
   return new Rtnetlink(openSocket());
-}
-
-/** Opens the socket alone; it stays in the namespace in which it was opened. */
-export function openSocket(): number {
-  const fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
-  // Kernels before 4.12 and 4.20 lack these: errors then have no text, and dumps are filtered here as well.
-  setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
-  setSocketOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
-  setSocketOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
-  setReceiveTimeout(fd, ANSWER_SECONDS);
-  return fd;
 }
 
 /** Makes a Kernel of a socket that openSocket opened, possibly in another namespace. */
@@ -268,16 +239,6 @@ class Rtnetlink implements Kernel {
 /** ESRCH: no such route; ENOENT: no such table; ENODEV: its interface is gone, and the route with it. */
 const GONE = ["ESRCH", "ENOENT", "ENODEV"];
 const DEAD_ENDS = [RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT];
-
-/** Asks for the descriptor each time: a closed Kernel answers EBADF and never writes to who got its number next. */
-function exchangeOver(descriptor: () => number): Exchange {
-  const buffer = new Uint8Array(BUFFER);
-  return (request, take) => {
-    const fd = descriptor();
-    send(fd, request);
-    while (!take(buffer.subarray(0, recv(fd, buffer))));
-  };
-}
 
 function replaceRequest(route: Route) {
   return routeRequest(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route);
