@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { slotIn, slots } from "../../src/lib/cni/slots.ts";
 import { readTombstones } from "../../src/lib/node/tombstone.ts";
@@ -142,7 +142,9 @@ describe.if(able)("multi-nic ADD and DEL", () => {
     const call = { containerID: "wait", netns: pod.netns.path, config: macvlanConfig() };
     await at.stopNicd();
     const adding = at.call({ ...call, command: "ADD", env: { MULTINIC_WAIT_MS: "20000" } });
-    await Bun.sleep(100);
+    // The last thing that an ADD does before it asks.
+    const begun = () => existsSync(join(at.folder, "run/adding", "wait:net1:net"));
+    while (!begun()) await Bun.sleep(5);
     await at.startNicd();
     expect((await adding).exitCode).toBe(0);
     expect(Object.keys(interfaces(pod))).toEqual(["net1-0", "net1-1"]);
