@@ -10,7 +10,13 @@ const ownObject = "HostInterface";
 
 /** Keeps the view's NICs what counts on this host: the user's rows where he wrote them, else the discovered ones. */
 export function offerNics(
-  of: { discovery: NicDiscovery; copies: Copies; view: StoredView; store: Store; node: string },
+  of: {
+    discovery: Pick<NicDiscovery, "current" | "parents" | "onChange">;
+    copies: { readonly hostInterfaces: Pick<Copies["hostInterfaces"], "onChange"> };
+    view: StoredView;
+    store: Store;
+    node: string;
+  },
   signal: AbortSignal,
 ): void {
   const { discovery, copies, view, store, node } = of;
@@ -22,7 +28,12 @@ export function offerNics(
     const unlinkable = found.interfaces.flatMap((nic) =>
       nic.reason === "IPoIB" ? [nic.interfaceName] : [],
     );
-    view.setNics(offeredRows(found.rows, own), {
+    // A NIC that was moved into a pod is that pod's alone until it comes back.
+    const away = new Set(
+      found.interfaces.flatMap((nic) => (nic.reason === "InPod" ? [nic.interfaceName] : [])),
+    );
+    const rows = offeredRows(found.rows, own).filter((row) => !away.has(row.interfaceName));
+    view.setNics(rows, {
       parents: discovery.parents,
       unlinkable: new Set(unlinkable),
       states: new Map(found.interfaces.map((nic) => [nic.interfaceName, nic])),

@@ -38,6 +38,12 @@ interface AddressRow {
 }
 type Key = [string, string, string];
 
+/**
+ * How long a freed address is remembered (ms); then it counts as never used. By then every one has rested, and those
+ * that are forgotten were free the longest: they still come first.
+ */
+export const freedMs = 60 * 60_000;
+
 /** The rows of attachments, their addresses and freed addresses. Callers give the transaction. */
 export class Records {
   readonly #db: Database;
@@ -151,6 +157,9 @@ export class Records {
     const row = this.#row(key);
     if (!row) return undefined;
     const record = this.#whole(row);
+    // Also what a clock that was set back left in the future. Two statements: SQLite would scan the table for one with OR.
+    this.#db.query("DELETE FROM freed WHERE at < ?").run(now - freedMs);
+    this.#db.query("DELETE FROM freed WHERE at > ?").run(now + freedMs);
     this.#db
       .query(
         `INSERT OR REPLACE INTO freed (network, pod_cidr, idx, at)

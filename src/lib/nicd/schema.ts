@@ -56,8 +56,13 @@ ALTER TABLE interfaces ADD COLUMN promised_kbps INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE nic_names (pci_address TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 `;
 
+/** Freed addresses are forgotten by age. */
+const forgetting = `
+CREATE INDEX freed_by_time ON freed (at);
+`;
+
 /** What brings a record from version i to i + 1; a change of tables is one more step at the end, never a change of one that is there. */
-export const schemaSteps: readonly string[] = [first, promises];
+export const schemaSteps: readonly string[] = [first, promises, forgetting];
 
 /** Version of the tables, kept in SQLite's `user_version`; a newer one is refused by name. */
 export const schemaVersion = schemaSteps.length;
