@@ -1,4 +1,4 @@
-import { explain } from "../errors.ts";
+import { explain, Failure } from "../errors.ts";
 import type { Kube } from "../kube/kube.ts";
 import { examineObjects } from "../plan/doctorobjects.ts";
 import { type Examined, type Finding, persisting, sorted } from "../plan/finding.ts";
@@ -50,6 +50,14 @@ async function look(deps: DoctorDeps): Promise<Examined> {
   }
   const findings: Finding[] = api ? examineObjects(api.objects) : [];
   if (!record) {
+    if (!api) {
+      throw new Failure(
+        "Cannot check anything: this machine is no node, there is neither nicd nor its record here",
+        {
+          cause: unchecked.join("; "),
+        },
+      );
+    }
     unchecked.push(
       "this machine's kernel and record: it is no node, there is neither nicd nor its record here",
     );

@@ -51,19 +51,28 @@ export interface PoolMirror {
 
 /** Makes the mirror of `multinic gc`. */
 export function poolMirror(deps: PublishPoolsDeps): PoolMirror {
-  const { pools, attachments } = deps;
   return {
-    behind: () =>
-      pools.list().flatMap(({ metadata, spec }) => {
-        if (metadata.deletionTimestamp !== undefined) return [];
-        const wanted = attachments.allocationsOf(spec.netAttachDef, spec.podCIDR);
-        const same = sameAllocations(spec.allocations, wanted);
-        return same ? [] : [{ name: metadata.name, rows: wanted.length }];
-      }),
+    behind: () => poolsBehind(deps),
     mirror: async (name) => {
       await mirror(name, deps);
     },
   };
+}
+
+/** Returns the pools that do not list what is recorded, and how many rows they should list. */
+export function poolsBehind({
+  pools,
+  attachments,
+}: {
+  readonly pools: Pick<Store<IPPool>, "list">;
+  readonly attachments: Pick<Attachments, "allocationsOf">;
+}): { readonly name: string; readonly rows: number }[] {
+  return pools.list().flatMap(({ metadata, spec }) => {
+    if (metadata.deletionTimestamp !== undefined) return [];
+    const wanted = attachments.allocationsOf(spec.netAttachDef, spec.podCIDR);
+    const same = sameAllocations(spec.allocations, wanted);
+    return same ? [] : [{ name: metadata.name, rows: wanted.length }];
+  });
 }
 
 async function mirror(name: string, deps: PublishPoolsDeps): Promise<Next> {

@@ -8,6 +8,7 @@ import {
   type SeenNamespace,
   type SeenPodLink,
 } from "./held.ts";
+import { clashes } from "./masteruse.ts";
 import { blocksOf, isWithin, withoutLength } from "./membership.ts";
 
 export interface LinksSeen {
@@ -237,25 +238,23 @@ function isOurs(link: SeenPodLink, ownAddresses: readonly string[]): boolean {
   return ownAddresses.length > 0 || link.altnames.includes(base);
 }
 
-/** One kind and mode per master, over all namespaces that could be looked into. */
-function examineModes(seen: LinksSeen): Finding[] {
-  const uses = new Map<string, Map<string, string>>();
-  for (const namespace of seen.namespaces) {
-    for (const link of namespace.links) {
-      if (link.master === undefined || !native.has(link.kind)) continue;
-      const use = link.kind === "ipvlan" ? `ipvlan ${link.mode ?? "?"}` : "macvlan";
-      const of = uses.get(link.master) ?? new Map<string, string>();
-      uses.set(link.master, of.set(use, of.get(use) ?? `${link.name} in ${namespace.path}`));
-    }
-  }
-  return [...uses].flatMap(([master, of]) => {
-    if (of.size < 2) return [];
-    const list = [...of].map(([use, where]) => `${use} (${where})`).join(", ");
-    const [, second] = [...of.values()];
-    const [name = "", path = ""] = (second ?? "").split(" in ");
-    const what = `${master} carries ${list}`;
-    const mend = `nsenter --net=${path} ip link del ${name}`;
-    return [finding("ModeMixed", master, { what, mend })];
+/** One kind and mode per master: the kernel has no second one, so what the record says is what is wanted of it. */
+function examineModes({ held }: LinksSeen): Finding[] {
+  const owners = new Map<string, Held>();
+  const uses = held.flatMap((one) =>
+    one.interfaces.map(({ master }) => {
+      const use = { master, network: one.network, pluginType: one.pluginType, mode: one.mode };
+      owners.set(`${master} ${one.network} ${one.pluginType} ${one.mode}`, one);
+      return use;
+    }),
+  );
+  return clashes(uses).flatMap(([first, second]) => {
+    const { master, network, pluginType, mode } = second;
+    const owner = owners.get(`${master} ${network} ${pluginType} ${mode}`);
+    if (!owner) return [];
+    const say = (use: typeof first) => `${use.pluginType} ${use.mode} of network ${use.network}`;
+    const what = `${master} is held as ${say(first)} and as ${say(second)}`;
+    return [finding("ModeMixed", master, { what, mend: recreate(owner) })];
   });
 }
 

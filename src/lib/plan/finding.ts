@@ -23,7 +23,8 @@ export const causes = {
   MasterDown: "somebody set the NIC down",
   MasterMissing: "the NIC was removed, renamed or given to something else",
   MasterNoCarrier: "the cable or the switch port is off",
-  ModeMixed: "one master carries links of two kinds or modes, and the kernel keeps one per master",
+  ModeMixed:
+    "the record was changed by another program than nicd, which refuses a second kind or mode",
   ModeSwitched: "another ipvlan on the same master switched the mode of all of them",
   MtuAboveMaster: "the NIC's MTU was lowered after the pod's link was made",
   MtuDiffers: "the hosts' NICs of one plane were set up differently",

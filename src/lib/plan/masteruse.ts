@@ -37,6 +37,20 @@ export function refuseConflict(
   }
 }
 
+/** Finds masters that are used in two ways which exclude each other; each master once, with the first two that clash. */
+export function clashes(uses: readonly MasterUse[]): [MasterUse, MasterUse][] {
+  return [...Map.groupBy(uses, ({ master }) => master).values()].flatMap((list) => {
+    for (const [i, a] of list.entries()) {
+      for (const b of list.slice(i + 1)) {
+        const mine = claimOf(a);
+        const theirs = claimOf(b);
+        if (mine && theirs && !agree(mine, theirs)) return [[a, b] as [MasterUse, MasterUse]];
+      }
+    }
+    return [];
+  });
+}
+
 function claimOf(use: Omit<MasterUse, "master">): { kind: string; mode: string } | undefined {
   const claim = claims[use.pluginType];
   return claim && { kind: claim.kind, mode: use.mode || claim.mode };

@@ -134,14 +134,9 @@ describe("examineLinks", () => {
       ],
     ],
     [
-      "two kinds on one NIC",
-      beside([linkOf({ name: "mv0", kind: "macvlan", mode: "bridge", addresses: [] })]),
-      [["ModeMixed", "nsenter --net=/run/netns/x ip link del mv0"]],
-    ],
-    [
-      "two ipvlan modes on one NIC",
-      beside([linkOf({ name: "iv0", mode: "l2", addresses: [] })]),
-      [["ModeMixed", "nsenter --net=/run/netns/x ip link del iv0"]],
+      "two modes on record for one NIC",
+      { held: [held, { ...heldOne("c2", ["192.168.0.2"]), network: "other", mode: "l2" }] },
+      [["ModeMixed", "kubectl -n default delete pod c2"]],
     ],
   ];
   for (const [what, change, found] of cases) {

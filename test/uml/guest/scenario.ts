@@ -275,6 +275,26 @@ describe("a lab with a network of every kind", () => {
     expect(await reached("pod-3", ["192.168.0.1", "192.168.64.1"])).toHaveLength(2);
   });
 
+  test("doctor finds nothing wrong with pods of every kind, and names a mode that was switched; its commands mend it", async () => {
+    const command = ["multinic", "doctor", "-o", "json"];
+    const doctor = async () => {
+      const { stdout } = await askLab(lab.dir, "exec", { host: "host1", command });
+      return (JSON.parse(stdout) as { findings: { name: string; what: string; mend: string }[] })
+        .findings;
+    };
+    expect(await doctor()).toEqual([]);
+    await onHost("host1", "ip", "netns", "add", "other");
+    const link = "ip link add link eth1 name newcomer netns other type ipvlan mode l2";
+    await onHost("host1", ...link.split(" "));
+    const found = await doctor();
+    expect(found.map(({ name }) => name)).toEqual(["ModeSwitched"]);
+    expect(found[0]?.what).toContain("is in mode l2, its network wants l3");
+    for (const { mend } of found) await onHost("host1", "sh", "-c", mend);
+    expect(await doctor()).toEqual([]);
+    expect(await reached("pod-1", ["192.168.1.1"])).toEqual(["192.168.1.1"]);
+    await onHost("host1", "ip", "netns", "del", "other");
+  });
+
   test("a second mode on one master is refused, naming both networks, and the first goes on", async () => {
     const l2 = { name: "second", kind: "ipvlan", mode: "l2", masterNets: ["10.0.1.0/24"] };
     expect((await apply(manifest({ ...l2, subnet: "172.21.0.0/16" })))[0]).toMatchObject({
