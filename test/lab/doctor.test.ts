@@ -101,6 +101,30 @@ test("doctor names what was done by hand to a pod and to our tables; its command
   expect(await lab.on("host1", "ip -n left -o link show type macvlan; ip netns del left")).toBe("");
 }, 60_000);
 
+test("gc leaves a link where a process lives, or where it cannot see whether one does", async () => {
+  const gc = (line: string) => lab.try("lab", "exec", "--host", "host1", "--", "sh", "-c", line);
+  await lab.on(
+    "host1",
+    `set -e
+     ip netns add lived
+     ip link add link eth1 name net1-0 netns lived type macvlan mode bridge
+     ip -n lived addr add 192.168.0.78/18 dev net1-0`,
+  );
+  const unsure = await gc("MULTINIC_ALL_PROCESSES= multinic gc");
+  expect([unsure.code, unsure.out]).toEqual([1, ""]);
+  expect(unsure.err).toContain("run this in the host's PID namespace");
+  const lived = await gc(
+    "ip netns exec lived sleep 60 & p=$!; until ip netns pids lived | grep -q .; do :; done; multinic gc; code=$?; kill $p; exit $code",
+  );
+  expect([lived.code, lived.out]).toEqual([1, ""]);
+  expect(lived.err).toMatch(/left net1-0 on eth1 in .*: process \d+ lives there, delete its pod/);
+  expect(await lab.on("host1", "ip -n lived -d -o link show net1-0")).toContain("macvlan");
+  expect(await lab.on("host1", "multinic gc; ip -n lived -o link show type macvlan")).toContain(
+    "remove link net1-0",
+  );
+  await lab.on("host1", "ip netns del lived");
+}, 60_000);
+
 test("doctor names what happened while nicd was away; nicd and gc mend it", async () => {
   await lab.do("lab", "pod", "add", "gone", "--host", "host1");
   await settle();

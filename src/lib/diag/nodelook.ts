@@ -54,7 +54,7 @@ export async function lookAtNode(from: NodeSources): Promise<Examined> {
   }
   const pools = objects?.pools.filter((pool) => pool.spec.hostName === record.node);
   findings.push(...(await sandboxes(from, unchecked)));
-  if (pools) findings.push(...examinePoolsOfNode(record.attachments, pools));
+  if (pools) findings.push(...examinePoolsOfNode(record.attachments, pools, Date.now()));
   else unchecked.push("IPPools, CIDRs, routes and rules: the API server and nicd gave no objects");
   findings.push(...kernel(from, unchecked));
   if (objects) findings.push(...(await firewall(objects, record.node, unchecked)));
@@ -105,6 +105,7 @@ function kernel({ look, objects, paths }: NodeSources, unchecked: string[]): Fin
   const seen = lookAtNamespaces(host, record.attachments);
   unchecked.push(...seen.unchecked);
   const findings = examineLinks({
+    now: Date.now(),
     held: record.attachments,
     namespaces: seen.namespaces,
     hostLinks: links.map((link) => ({

@@ -10,8 +10,11 @@ import {
 } from "./held.ts";
 import { clashes } from "./masteruse.ts";
 import { blocksOf, isWithin, withoutLength } from "./membership.ts";
+import { shellWord } from "./shellword.ts";
 
 export interface LinksSeen {
+  /** Milliseconds since 1970. */
+  readonly now: number;
   readonly held: readonly Held[];
   readonly namespaces: readonly SeenNamespace[];
   /** The host's own links. */
@@ -29,6 +32,8 @@ export interface LinksSeen {
 /** Kinds that this program makes itself; other links are their plugin's affair. */
 const native = new Set(["ipvlan", "macvlan"]);
 const collect = "multinic gc";
+/** How long an ADD may take until its links are there (ms): the kubelet gives up after two minutes. */
+const makingMs = 120_000;
 
 /** Compares the links and addresses in pods' namespaces with the record. */
 export function examineLinks(seen: LinksSeen): Finding[] {
@@ -60,19 +65,28 @@ function heldInside({
 }
 
 function examineHeld(held: Held, namespace: SeenNamespace, seen: LinksSeen): Finding[] {
-  return held.interfaces.flatMap((nic) => {
-    const link = namespace.links.find((one) => one.name === nic.name);
+  const links = held.interfaces.map((_, i) => linkOf(held, i, namespace));
+  // An attachment is recorded before its links are made; a burst of pods makes them wait for their turn.
+  const young = seen.now - held.attachedAt < makingMs;
+  if (young && links.every((link) => link === undefined)) return [];
+  return held.interfaces.flatMap((nic, i) => {
+    const link = links[i];
     const subject = `${heldKey(held)} ${nic.name}`;
-    const where = `${nic.name} (${describeHeld(held)}) in ${namespace.path}`;
+    const where = `${link?.name ?? nic.name} (${describeHeld(held)}) in ${namespace.path}`;
     if (!link) {
       const what = `${where} is on record and not there`;
       return [finding("LinkMissing", subject, { what, mend: recreate(held) })];
     }
-    return [
-      ...examinePlace(held, nic, { link, subject, where, path: namespace.path }),
-      ...examineState(held, nic, { link, subject, where, path: namespace.path, seen }),
-    ];
+    const at = { link, subject, where, path: shellWord(namespace.path) };
+    return [...examinePlace(held, nic, at), ...examineState(held, nic, { ...at, seen })];
   });
+}
+
+/** Finds the link of an attachment's NIC: where another plugin made it and only asked us for addresses, it has CNI's own name. */
+function linkOf(held: Held, i: number, { links }: SeenNamespace): SeenPodLink | undefined {
+  const name = held.interfaces[i]?.name;
+  const own = links.find((link) => link.name === name);
+  return own ?? (i === 0 ? links.find((link) => link.name === held.ifname) : undefined);
 }
 
 interface At {
@@ -91,7 +105,7 @@ function examinePlace(held: Held, nic: HeldNic, { link, subject, where, path }: 
     out.push(finding("LinkMisplaced", subject, { what, mend: recreate(held) }));
   } else if (link.kind === "ipvlan" && held.mode !== "" && link.mode !== held.mode) {
     const what = `${where} is in mode ${link.mode}, its network wants ${held.mode}: its pods are cut off`;
-    const mend = `nsenter --net=${path} ip link set dev ${link.name} type ipvlan mode ${held.mode}`;
+    const mend = `nsenter --net=${path} ip link set dev ${shellWord(link.name)} type ipvlan mode ${held.mode}`;
     out.push(finding("ModeSwitched", subject, { what, mend }));
   }
   return out;
@@ -104,19 +118,19 @@ function examineState(
 ): Finding[] {
   const out: Finding[] = [];
   if (!link.up) {
-    const mend = `nsenter --net=${path} ip link set ${link.name} up`;
+    const mend = `nsenter --net=${path} ip link set dev ${shellWord(link.name)} up`;
     out.push(finding("LinkDown", subject, { what: `${where} is down`, mend }));
   }
   for (const { address, prefixLength } of nic.addresses) {
     if (link.addresses.some((text) => withoutLength(text) === address)) continue;
     const what = `${where} has not its address ${address}/${prefixLength}`;
-    const mend = `nsenter --net=${path} ip addr add ${address}/${prefixLength} dev ${link.name}`;
+    const mend = `nsenter --net=${path} ip addr add ${address}/${prefixLength} dev ${shellWord(link.name)}`;
     out.push(finding("AddressMissing", `${subject} ${address}`, { what, mend }));
   }
   const master = seen.hostLinks.find(({ name }) => name === nic.master);
   if (native.has(held.pluginType) && master && link.mtu > master.mtu) {
     const what = `${where} has MTU ${link.mtu}, ${nic.master} below it ${master.mtu}`;
-    const mend = `nsenter --net=${path} ip link set ${link.name} mtu ${master.mtu}`;
+    const mend = `nsenter --net=${path} ip link set dev ${shellWord(link.name)} mtu ${master.mtu}`;
     out.push(finding("MtuAboveMaster", subject, { what, mend }));
   }
   return out;
@@ -140,7 +154,7 @@ function examineAddresses(
     const at = {
       where: `${link.name} in ${namespace.path}`,
       mend: (text: string) =>
-        `nsenter --net=${namespace.path} ip addr del ${text} dev ${link.name}`,
+        `nsenter --net=${shellWord(namespace.path)} ip addr del ${text} dev ${shellWord(link.name)}`,
       key: namespace.ino,
     };
     for (const text of strange) {
@@ -152,7 +166,7 @@ function examineAddresses(
   for (const { name, addresses } of seen.hostLinks) {
     const at = {
       where: `${name} of the host`,
-      mend: (text: string) => `ip addr del ${text} dev ${name}`,
+      mend: (text: string) => `ip addr del ${text} dev ${shellWord(name)}`,
       key: "host",
     };
     for (const text of addresses) {
@@ -177,9 +191,11 @@ function ownersOf(all: readonly Held[]): Map<string, Held> {
 function* linksInside(inside: ReadonlyMap<SeenNamespace, readonly Held[]>) {
   for (const [namespace, list] of inside) {
     for (const link of namespace.links) {
-      const records = list.filter((held) => held.interfaces.some((nic) => nic.name === link.name));
-      const given = new Set(records.flatMap((held) => addressesOf(held, link.name)));
-      yield { namespace, link, given, recorded: records.length > 0 };
+      const nics = list.flatMap((held) =>
+        held.interfaces.filter((_, i) => linkOf(held, i, namespace) === link),
+      );
+      const given = new Set(nics.flatMap((nic) => nic.addresses.map(({ address }) => address)));
+      yield { namespace, link, given, recorded: nics.length > 0 };
     }
   }
 }
@@ -212,7 +228,7 @@ function leakedLink(
   return finding("LinkLeaked", subject, {
     what: `${what}, and process ${pid} lives there`,
     cause: "the record lost the attachment of a pod that runs: its addresses may be given again",
-    mend: `nsenter --net=${namespace.path} ip link del ${link.name}   # or delete the pod of process ${pid}`,
+    mend: `nsenter --net=${shellWord(namespace.path)} ip link del dev ${shellWord(link.name)}   # or delete the pod of process ${pid}`,
   });
 }
 
@@ -256,10 +272,4 @@ function examineModes({ held }: LinksSeen): Finding[] {
     const what = `${master} is held as ${say(first)} and as ${say(second)}`;
     return [finding("ModeMixed", master, { what, mend: recreate(owner) })];
   });
-}
-
-function addressesOf(held: Held, link: string): string[] {
-  return held.interfaces
-    .filter((nic) => nic.name === link)
-    .flatMap((nic) => nic.addresses.map(({ address }) => address));
 }

@@ -5,6 +5,8 @@ import { describeHeld, type Held, heldKey, recreate } from "./held.ts";
 import { blocksOf, isWithin } from "./membership.ts";
 
 const collect = "multinic gc";
+/** How long a mirror may lag behind a new attachment (ms), in a burst of pods. */
+const mirrorMs = 10_000;
 
 /** Who is alive on a node, as far as it could be seen. */
 export interface SandboxesSeen {
@@ -57,7 +59,11 @@ export function examineSandboxes(held: readonly Held[], seen: SandboxesSeen): Fi
 }
 
 /** Compares what is recorded with this node's pools: every address inside its pool, in none of its exclusions, and mirrored. */
-export function examinePoolsOfNode(held: readonly Held[], pools: readonly IPPool[]): Finding[] {
+export function examinePoolsOfNode(
+  held: readonly Held[],
+  pools: readonly IPPool[],
+  now: number,
+): Finding[] {
   const out: Finding[] = [];
   const byPool = new Map(
     pools.map((pool) => [`${pool.spec.netAttachDef} ${pool.spec.podCIDR}`, pool]),
@@ -88,7 +94,7 @@ export function examinePoolsOfNode(held: readonly Held[], pools: readonly IPPool
     }
   }
   out.push(...acrossNetworks(held));
-  for (const [key, pool] of byPool) out.push(...mirrorOf(pool, rows.get(key) ?? new Map()));
+  for (const [key, pool] of byPool) out.push(...mirrorOf(pool, rows.get(key) ?? new Map(), now));
   return out;
 }
 
@@ -110,13 +116,14 @@ function twice(address: string, first: Held, second: Held): Finding {
   return finding("AddressTwice", address, { what, mend: recreate(second) });
 }
 
-function mirrorOf(pool: IPPool, recorded: ReadonlyMap<string, Held>): Finding[] {
+function mirrorOf(pool: IPPool, recorded: ReadonlyMap<string, Held>, now: number): Finding[] {
   const out: Finding[] = [];
   const { name } = pool.metadata;
   const listed = new Map(pool.spec.allocations.map((row) => [row.address, row]));
   for (const [address, one] of recorded) {
     const row = listed.get(address);
     if (row && row.pod === one.pod.name && row.namespace === one.pod.namespace) continue;
+    if (now - one.attachedAt < mirrorMs) continue;
     const is = row ? `lists it as ${row.namespace}/${row.pod}'s` : "does not list it";
     const what = `${describeHeld(one)} holds ${address}, and IPPool ${name} ${is}`;
     out.push(

@@ -7,10 +7,16 @@ export function doctorReport({ findings }: Examined): string {
   return findings
     .map(({ name, what, cause, mend }) =>
       [
-        `${name.padEnd(width)}  ${what}`,
+        `${name.padEnd(width)}  ${plain(what)}`,
         `${indent}cause: ${cause}`,
-        `${indent}mend:  ${mend}`,
+        `${indent}mend:  ${plain(mend)}`,
       ].join("\n"),
     )
     .join("\n");
+}
+
+/** Pods name their own links: what a terminal would obey is shown as a question mark. */
+function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "?");
 }

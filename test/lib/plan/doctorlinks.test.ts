@@ -7,6 +7,7 @@ const held = heldOne("c1", ["192.168.0.1", "192.168.64.1"]);
 
 function seen(change: Partial<LinksSeen> = {}): LinksSeen {
   return {
+    now: 10_000_000,
     held: [held],
     namespaces: [namespaceOf(held)],
     hostLinks: [
@@ -79,7 +80,7 @@ describe("examineLinks", () => {
     [
       "a link that is down",
       first({ up: false }),
-      [["LinkDown", "nsenter --net=/run/netns/c1 ip link set net1-0 up"]],
+      [["LinkDown", "nsenter --net=/run/netns/c1 ip link set dev net1-0 up"]],
     ],
     [
       "an address that was taken away",
@@ -89,7 +90,7 @@ describe("examineLinks", () => {
     [
       "an MTU above the NIC's",
       first({ mtu: 9000 }),
-      [["MtuAboveMaster", "nsenter --net=/run/netns/c1 ip link set net1-0 mtu 1500"]],
+      [["MtuAboveMaster", "nsenter --net=/run/netns/c1 ip link set dev net1-0 mtu 1500"]],
     ],
     [
       "an address that nothing gave",
@@ -129,7 +130,7 @@ describe("examineLinks", () => {
       [
         [
           "LinkLeaked",
-          "nsenter --net=/run/netns/x ip link del net1-0   # or delete the pod of process 77",
+          "nsenter --net=/run/netns/x ip link del dev net1-0   # or delete the pod of process 77",
         ],
       ],
     ],
@@ -143,6 +144,25 @@ describe("examineLinks", () => {
     test(`finds ${what}`, () => expect(names(change)).toEqual(found));
   }
 
+  test("says nothing of an attachment whose links are being made, but of one that has some of them", () => {
+    const empty = { ...namespaceOf(held), links: [] };
+    const young = held.attachedAt + 60_000;
+    expect(names({ now: young, namespaces: [empty] })).toEqual([]);
+    const [link] = namespaceOf(held).links;
+    const half = { ...empty, links: link ? [link] : [] };
+    expect(names({ now: young, namespaces: [half] }).map(([name]) => name)).toEqual([
+      "LinkMissing",
+    ]);
+  });
+  test("knows the link that another plugin made, with addresses of ours, by CNI's own name", () => {
+    expect(names(first({ name: "net1" }))).toEqual([]);
+  });
+  test("quotes what a pod has named: a printed command is pasted as root", () => {
+    const link = linkOf({ name: "a;reboot", kind: "dummy", addresses: ["192.168.0.7/18"] });
+    expect(names(beside([link]))).toEqual([
+      ["AddressUnrecorded", "nsenter --net=/run/netns/x ip addr del 192.168.0.7/18 dev 'a;reboot'"],
+    ]);
+  });
   test("leaves alone what is not ours: no master here, no number in the name, an excluded address", () => {
     const foreign = [
       linkOf({ master: undefined, addresses: ["10.9.9.9/24"] }),

@@ -63,7 +63,7 @@ describe("examineSandboxes", () => {
 
 describe("examinePoolsOfNode", () => {
   const names = (held: Held[], pools: IPPool[]) =>
-    examinePoolsOfNode(held, pools).map(({ name, subject }) => [name, subject]);
+    examinePoolsOfNode(held, pools, 10_000_000).map(({ name, subject }) => [name, subject]);
   const pool = poolOf("192.168.0.0/24", [one, two]);
 
   test("finds nothing where record and pools agree", () => {
@@ -77,6 +77,9 @@ describe("examinePoolsOfNode", () => {
     expect(names([one, renamed], [pool])).toEqual([
       ["PoolRowMissing", "lab-192.168.0.0-24 192.168.0.2 lab c2 net1"],
     ]);
+  });
+  test("lets the mirror of a new attachment lag", () => {
+    expect(examinePoolsOfNode([one], [poolOf("192.168.0.0/24", [])], 1_009_000)).toEqual([]);
   });
   test("finds a row that nobody holds", () => {
     expect(names([one], [pool])).toEqual([
@@ -100,7 +103,7 @@ describe("examinePoolsOfNode", () => {
   });
   test("finds one address of two pods, in one network or in two", () => {
     const same = heldOne("c3", ["192.168.0.1"]);
-    const found = examinePoolsOfNode([one, same], [poolOf("192.168.0.0/24", [one])]);
+    const found = examinePoolsOfNode([one, same], [poolOf("192.168.0.0/24", [one])], 10_000_000);
     expect(found.map(({ name }) => name)).toContain("AddressTwice");
     const elsewhere: Held = { ...same, network: "other" };
     const other = poolOf("192.168.0.0/24", [elsewhere]);

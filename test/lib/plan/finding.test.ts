@@ -44,3 +44,8 @@ test("doctorReport writes cause and mend under each finding, and nothing for non
     ].join("\n"),
   );
 });
+
+test("doctorReport shows no character that a terminal would obey", () => {
+  const nasty = { ...one, what: "link \u001b]0;x\u0007 is there\n" };
+  expect(doctorReport(look(nasty)).split("\n")[0]).toBe("RouteMissing  link ?]0;x? is there?");
+});
