@@ -1,5 +1,6 @@
 import type { CniDeps, NodeCalls } from "../../src/lib/cni/deps.ts";
 import { type Invocation, parseInvocation } from "../../src/lib/cni/invocation.ts";
+import type { RdmaWorld } from "../../src/lib/cni/rdma.ts";
 import { Failure } from "../../src/lib/errors.ts";
 import type { Change, Kernel, NewLink, NewLinkOptions } from "../../src/lib/linux/kernel.ts";
 import { silentLog } from "../../src/lib/log.ts";
@@ -68,6 +69,7 @@ export interface FakeOptions {
   readonly interfaces?: readonly Partial<AttachedInterface>[];
   readonly node?: Partial<NodeCalls>;
   readonly ffi?: boolean;
+  readonly rdma?: RdmaWorld;
   /** What another plugin answers; a Json answer with `code` makes it fail. */
   readonly plugin?: (call: { command: string; type: string; ifname: string; config: Json }) => Json;
 }
@@ -165,6 +167,7 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
     }),
     canFfi: () => options.ffi !== false,
     identify: (path) => ({ dev: 4n, ino: path === "/proc/self/ns/net" ? 1n : 2n }),
+    rdma: async () => options.rdma,
     pause: async () => void pauses.push(1),
     takeSlot: async () => () => {},
     findPlugin: async (type, path) => {

@@ -18,18 +18,18 @@ export interface GuestRun {
   readonly cases: readonly GuestCase[];
 }
 
-/** Boots the User-Mode Linux guest once, runs test files in it and reads their report (JUnit). */
+/** Boots a guest once (User-Mode Linux unless told otherwise), runs test files in it and reads their report (JUnit). */
 export async function runInGuest(
   files: readonly string[],
-  limits: { readonly seconds: number },
+  limits: { readonly seconds: number; readonly guest?: "uml" | "qemu" },
 ): Promise<GuestRun> {
-  const out = mkdtempSync(join(tmpdir(), "multinic-uml-"));
+  const out = mkdtempSync(join(tmpdir(), "multinic-guest-"));
   try {
     const report = join(out, "report.xml");
     const reporter = ["--reporter=junit", `--reporter-outfile=${report}`];
     const bun = [process.execPath, "test", `--timeout=${limits.seconds * 1000}`];
     const child = Bun.spawn({
-      cmd: ["test/uml/run", ...bun, ...reporter, ...files],
+      cmd: [`test/${limits.guest ?? "uml"}/run`, ...bun, ...reporter, ...files],
       cwd: root,
       env: { ...Bun.env, OUT: out, LIMIT: String(limits.seconds) },
       stdin: "ignore",

@@ -24,6 +24,7 @@ const tiers: readonly Tier[] = [
   { name: "netns", command: ["test", "--timeout=120000", "test/netns"] },
   { name: "lab", command: ["test", "--timeout=300000", "test/lab"] },
   { name: "uml", command: ["test", "--timeout=600000", "test/uml"] },
+  { name: "qemu", command: ["test", "--timeout=600000", "test/qemu"] },
   { name: "cluster", command: ["test", "--timeout=1200000", "test/cluster"] },
 ];
 

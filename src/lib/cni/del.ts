@@ -30,6 +30,7 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
     if (pod?.kernel) await deleteLinks(pod.kernel, call.ifname, deps);
     if (pod?.kernel) unname(pod.kernel, call.ifname);
     faultPoint("cni.del.links");
+    if (pod?.kernel && calls.length > 0) await returnDevices(call.ifname, pod, deps);
     const errors = await deleteForeign(calls, { call, header, deps });
     faultPoint("cni.del.delegates");
     if (pod?.kernel) await deleteRules(pod.kernel, deps);
@@ -98,6 +99,14 @@ async function deleteLinks(pod: Kernel, ifname: string, deps: CniDeps): Promise<
   } finally {
     giveBack();
   }
+}
+
+/** RDMA devices go before their NICs, which tell whose they are. */
+async function returnDevices(ifname: string, pod: Pod, deps: CniDeps): Promise<void> {
+  const world = await deps.rdma();
+  if (!world) return;
+  const { returnRdma } = await import("./rdma.ts");
+  returnRdma(ifname, pod.netns, { world, deps });
 }
 
 /** A NIC that a plugin moves back to the host must not bring CNI_IFNAME along as an altname: the next pod's would clash. */

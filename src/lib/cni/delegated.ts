@@ -21,6 +21,7 @@ export async function addDelegated(attachment: Attachment, deps: CniDeps): Promi
       return foreignCall(at, { nic, index, ipam, hostAddresses });
     }),
   );
+  const rdma = await devicesOf(at, deps);
   const answers = await callAll(
     calls.map(async (call, i) => {
       at.undo.push(`delete ${call.ifname}`, async () => {
@@ -32,12 +33,22 @@ export async function addDelegated(attachment: Attachment, deps: CniDeps): Promi
     }),
     deps,
   );
+  rdma?.bring();
   const result = mergeAnswers(at, answers);
   if (at.pod.kernel) await settleAddresses(at.pod.kernel, result, deps);
   addOwnRoutes(at, answers, deps);
   const { kernel } = at.pod;
   if (kernel && !at.chained) nameLink(kernel, `${at.call.ifname}-0`, at.call.ifname, deps);
   return result;
+}
+
+/** Looks for the NICs' RDMA devices before a plugin takes the NICs away; undefined where nothing will have to move. */
+async function devicesOf(at: Attachment, deps: CniDeps): Promise<{ bring(): void } | undefined> {
+  const world = at.pod.kernel ? await deps.rdma() : undefined;
+  if (!world) return undefined;
+  const { bringRdma, findRdma } = await import("./rdma.ts");
+  const found = findRdma(at.reply.interfaces, world);
+  return { bring: () => bringRdma(found, at, { world, deps }) };
 }
 
 /** Adds the delegates' NICs up: only interfaces in the pod, as v1.3.x showed them, with the addresses on them. */

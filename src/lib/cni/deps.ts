@@ -13,6 +13,7 @@ import type {
   StatusRequest,
 } from "../node/contract.ts";
 import type { Environment } from "../settings.ts";
+import type { RdmaWorld } from "./rdma.ts";
 import type { UnderWay } from "./underway.ts";
 
 /** The verbs of nicd. A `Failure` whose code is a CNI code is nicd's answer; any other one means that it could not be asked. */
@@ -53,6 +54,8 @@ export interface CniDeps {
   canFfi(): boolean;
   /** Reads the identity of a namespace file; ENOENT when it is gone, `NotNetns` when it is something else. */
   identify(path: string): NetnsIdentity;
+  /** Loads what RDMA takes; undefined on a host without it. */
+  rdma(): Promise<RdmaWorld | undefined>;
   /** Lets time pass (ms). */
   pause(ms: number): Promise<void>;
   /** Waits for one of the node's places for kernel work; the answer gives it back. */

@@ -1,4 +1,5 @@
-import { hasFfi } from "../linux/libc.ts";
+import { codeOf } from "../errors.ts";
+import { hasFfi, identify } from "../linux/libc.ts";
 import { identifyNetns } from "../linux/netnsfile.ts";
 import { sendRequest } from "../linux/unixrequest.ts";
 import type { Log } from "../log.ts";
@@ -43,6 +44,11 @@ export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
     },
     canFfi: hasFfi,
     identify: hasFfi() ? identifyNetns : await slowIdentify(),
+    async rdma() {
+      if (!hasFfi() || !isThere(`${paths.sysRoot}/class/infiniband`)) return undefined;
+      const { rdmaWorld } = await import("./rdma-world.ts");
+      return rdmaWorld(paths.sysRoot);
+    },
     pause: (ms) => Bun.sleep(ms),
     async takeSlot() {
       slot.take();
@@ -68,6 +74,17 @@ const blockingPost: NodePost = async (request, { meanwhile } = {}) => {
   await meanwhile?.();
   return answer.receive();
 };
+
+/** Tells whether a path leads to something; node:fs takes a millisecond to load. */
+function isThere(path: string): boolean {
+  try {
+    identify(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
 
 /** Does the same without FFI. */
 async function slowIdentify(): Promise<CniDeps["identify"]> {

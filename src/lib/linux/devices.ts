@@ -50,7 +50,7 @@ export function readDevice(sysRoot: string, name: string): DeviceFacts {
       speedMbps: readCount(join(net, "speed")),
       carrier: flag(readCount(join(net, "carrier"))),
     }),
-    ...(pci === undefined ? {} : pciFacts(pci, name)),
+    ...(pci === undefined ? stackedFacts(sysRoot, name) : pciFacts(pci, name)),
   };
 }
 
@@ -64,6 +64,13 @@ export function hasPciDevice(sysRoot: string, pciAddress: string): boolean {
   return isThere(join(sysRoot, "bus/pci/devices", pciAddress));
 }
 
+/** A bond of RDMA NICs has a device of its own (mlx5_bond_0), and software RDMA sits on anything. */
+function stackedFacts(sysRoot: string, name: string): Partial<DeviceFacts> {
+  return known({
+    rdmaDevice: rdmaDevice(join(sysRoot, "class/infiniband"), name, { alone: false }),
+  });
+}
+
 function pciFacts(pci: string, name: string): Partial<DeviceFacts> {
   const physfn = readLinkName(join(pci, "physfn"));
   return known({
@@ -73,7 +80,7 @@ function pciFacts(pci: string, name: string): Partial<DeviceFacts> {
     pciClass: hex(join(pci, "class")),
     numaNode: readCount(join(pci, "numa_node")),
     physfn,
-    rdmaDevice: rdmaDevice(pci, name),
+    rdmaDevice: rdmaDevice(join(pci, "infiniband"), name, { alone: true }),
   });
 }
 
@@ -95,14 +102,22 @@ function virtualFunctions(pci: string): string[] {
     .flatMap((entry) => readLinkName(join(pci, entry)) ?? []);
 }
 
-/** One PCI function may carry several RDMA devices and several interfaces: `gid_attrs/ndevs/0` says which is whose. */
-function rdmaDevice(pci: string, name: string): string | undefined {
-  const devices = listFolder(join(pci, "infiniband"));
-  return devices.find((rdma) => ndev(pci, rdma).includes(name)) ?? devices[0];
+/**
+ * Finds an interface's RDMA device among those of a folder. `gid_attrs/ndevs/0` says which is whose; with `alone`, the
+ * folder is that of a PCI function, whose first device is taken where none says so (InfiniBand).
+ */
+function rdmaDevice(
+  folder: string,
+  name: string,
+  options: { readonly alone: boolean },
+): string | undefined {
+  const devices = listFolder(folder);
+  const named = devices.find((rdma) => ndev(folder, rdma).includes(name));
+  return named ?? (options.alone ? devices[0] : undefined);
 }
 
-function ndev(pci: string, rdma: string): string[] {
-  const ports = join(pci, "infiniband", rdma, "ports");
+function ndev(folder: string, rdma: string): string[] {
+  const ports = join(folder, rdma, "ports");
   return listFolder(ports).flatMap(
     (port) => readAttribute(join(ports, port, "gid_attrs/ndevs/0")) ?? [],
   );

@@ -19,9 +19,9 @@ const BUFFER = 65536;
 /** The kernel answers before send returns; this only bounds the wait for an answer that was lost (ENOBUFS). */
 const ANSWER_SECONDS = 5;
 
-/** Opens an rtnetlink socket; it stays in the namespace in which it was opened. */
-export function openSocket(): number {
-  const fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+/** Opens a netlink socket, of rtnetlink unless told otherwise; it stays in the namespace in which it was opened. */
+export function openSocket(protocol: number = NETLINK_ROUTE): number {
+  const fd = socket(AF_NETLINK, SOCK_RAW, protocol);
   // Kernels before 4.12 and 4.20 lack these: errors then have no text, and dumps are filtered here as well.
   setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
   setSocketOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);

@@ -100,7 +100,7 @@ class NetnsFile implements Netns {
 
   open(): Kernel {
     try {
-      return kernelOn(inside(this, openSocket));
+      return kernelOn(inside(this, () => openSocket()));
     } catch (cause) {
       const code = codeOf(cause) === "EINVAL" ? "NotNetns" : codeOf(cause);
       throw new Failure(`Cannot open a socket in the network namespace ${this.path}`, {

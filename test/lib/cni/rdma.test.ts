@@ -1,0 +1,105 @@
+import { describe, expect, test } from "bun:test";
+import { bringRdma, findRdma, type RdmaWorld, returnRdma } from "../../../src/lib/cni/rdma.ts";
+import { explain, Failure } from "../../../src/lib/errors.ts";
+import type { Netns } from "../../../src/lib/linux/kernel.ts";
+import type { Rdma } from "../../../src/lib/linux/rdma.ts";
+import { UndoStack } from "../../../src/lib/undo.ts";
+import { fakeWorld } from "../../support/cnifakes.ts";
+
+const vf = { master: "ens1f0", pciAddress: "0000:17:00.2" };
+const plain = { master: "eth1", pciAddress: "" };
+
+/** A host whose VF has mlx5_2 and whose eth1 has mlx5_9; `pod` holds what went there, each with its interface. */
+function world(options: { mode?: "shared"; stays?: boolean; refuses?: boolean } = {}) {
+  const host = new Map([
+    ["mlx5_2", "ens1f0v0"],
+    ["mlx5_9", "eth1"],
+  ]);
+  const pod = new Map<string, string>();
+  const open = (netns?: Netns): Rdma => {
+    const here = netns ? pod : host;
+    const there = netns ? host : pod;
+    return {
+      mode: () => options.mode ?? "exclusive",
+      devices: () => [...here.keys()].map((name, index) => ({ index, name, ports: 1 })),
+      interfaces: ({ name }) => [here.get(name) ?? ""],
+      move({ name }) {
+        if (options.refuses) throw new Failure("no", { code: "EOPNOTSUPP" });
+        here.delete(name);
+        there.set(name, netns ? "back" : "net1-0");
+      },
+      [Symbol.dispose]: () => {},
+    };
+  };
+  const { deps } = fakeWorld();
+  const netns: Netns = {
+    path: "/pod",
+    fd: 9,
+    dev: 4n,
+    ino: 2n,
+    open: () => {
+      throw new Error("not asked for");
+    },
+    close: () => {},
+    [Symbol.dispose]: () => {},
+  };
+  const rdma: RdmaWorld = {
+    namesOf: (pci) => (pci === vf.pciAddress ? ["mlx5_2"] : []),
+    hasLeft: () => !options.stays,
+    open,
+    openHost: () => netns,
+  };
+  const undo = new UndoStack();
+  const at = { pod: { identity: netns, netns, kernel: undefined }, undo };
+  return {
+    rdma,
+    pod,
+    undo,
+    bring: (nics: (typeof vf)[]) => bringRdma(findRdma(nics, rdma), at, { world: rdma, deps }),
+    giveBack: () => returnRdma("net1", netns, { world: rdma, deps }),
+  };
+}
+
+describe("RDMA devices", () => {
+  test("follow a VF by its PCI function, and a NIC without one by its interface", () => {
+    const at = world();
+    at.bring([vf, plain]);
+    expect([...at.pod.keys()]).toEqual(["mlx5_2", "mlx5_9"]);
+  });
+
+  test("stay where the system shares them, and where the NIC stayed on the host", () => {
+    for (const at of [world({ mode: "shared" }), world({ stays: true })]) {
+      at.bring([vf, plain]);
+      expect([...at.pod.keys()]).toEqual([]);
+    }
+  });
+
+  test("the physical function's device never goes for a VF that has none", () => {
+    const at = world();
+    at.bring([{ master: "eth1", pciAddress: "0000:17:00.7" }]);
+    expect([...at.pod.keys()]).toEqual([]);
+  });
+
+  test("come back when the ADD is undone, and on DEL those of this attachment's NICs", async () => {
+    const at = world();
+    at.bring([vf]);
+    expect(await at.undo.unwind()).toEqual([]);
+    expect([...at.pod.keys()]).toEqual([]);
+    at.bring([vf]);
+    at.pod.set("mlx5_5", "net2-0");
+    at.giveBack();
+    expect([...at.pod.keys()]).toEqual(["mlx5_5"]);
+  });
+
+  test("name the way out where the driver cannot move them", () => {
+    const at = world({ refuses: true });
+    let said = "";
+    try {
+      at.bring([vf]);
+    } catch (error) {
+      said = explain(error);
+    }
+    expect(said).toContain("Cannot move RDMA device mlx5_2 into the pod: its driver cannot");
+    expect(said).toContain("rdma system set netns shared");
+  });
+});
