@@ -26,8 +26,8 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
   try {
     if (flags["what"] === "serve") {
       if (flags["network"] !== false) {
-        const planes = topology.spec.nics;
-        await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families, planes }));
+        const { nics: planes, rails } = topology.spec;
+        await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families, planes, rails }));
         // Pods may be added as soon as we say that we are ready.
         const ready = settled(lab, "MultiNicNetwork", "lab");
         const outcome = await Promise.race([ready, aborted(stop.signal)]);

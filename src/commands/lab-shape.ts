@@ -20,6 +20,7 @@ export function readShape(flags: Flags): LabShape {
       nics: Number(flags["nics"]),
       kinds: readKinds(String(flags["kinds"])),
       families: readFamilies(String(flags["families"])),
+      rails: flags["rails"] === true,
     }),
     plugin: readPlugin(flags["plugin"], mode),
     mode,

@@ -25,6 +25,11 @@ const shape = {
     type: "string",
     describe: "l2, l3, l3s (ipvlan) or bridge, private, vepa, passthru (macvlan)",
   },
+  rails: {
+    type: "boolean",
+    default: false,
+    describe: "all of a host's NICs in one network, 10.0.1.0/24, as rails",
+  },
   dir,
 } as const;
 

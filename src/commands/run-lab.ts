@@ -18,6 +18,7 @@ const shapeFlags = [
   "plugin",
   "mode",
   "network",
+  "rails",
   "seconds",
 ] as const;
 

@@ -22,7 +22,8 @@ const namespace = "default";
 /** Shows the main job from discovery to traffic on a running lab, then takes everything off the hosts and proves it. */
 export async function demo(lab: Lab, options: DemoOptions): Promise<void> {
   const { out, link } = options;
-  const families = lab.options.topology.spec.families;
+  const { spec } = lab.options.topology;
+  const { families } = spec;
   const names = lab.hosts.map((host) => host.host.name);
   // macvlan's routes are programmed too; nothing but the plane's switch is in their way.
   const hasRoutes = isRouted(link) || link.plugin === "macvlan";
@@ -32,7 +33,7 @@ export async function demo(lab: Lab, options: DemoOptions): Promise<void> {
 
   await lab.apply(
     "MultiNicNetwork",
-    labNetwork(network, { link, families, planes: lab.options.topology.spec.nics }),
+    labNetwork(network, { link, families, planes: spec.nics, rails: spec.rails }),
   );
   const ready = await lab.until("MultiNicNetwork", network, (n) => {
     return (

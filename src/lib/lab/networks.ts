@@ -39,6 +39,7 @@ export function labNetwork(
     readonly subnet?: string;
     /** Planes that it has to have room for; 4 when left out, as in the worked example. */
     readonly planes?: number;
+    readonly rails?: boolean | undefined;
   },
 ): MultiNicNetwork {
   const { link, families } = options;
@@ -53,6 +54,7 @@ export function labNetwork(
       subnet: options.subnet ?? subnets.join(","),
       ipam: JSON.stringify({ type: "multi-nic-ipam", hostBlock: 6, interfaceBlock, vlanMode }),
       multiNICIPAM: true,
+      ...(options.rails ? { rails: true } : {}),
       plugin: { cniVersion: "1.0.0", type: link.plugin, args: { mode: link.mode } },
     },
   };

@@ -11,6 +11,8 @@ export interface LabSpec {
   /** Kind of the NICs on plane p: `kinds[p % kinds.length]`. */
   readonly kinds: readonly NicKind[];
   readonly families: readonly (4 | 6)[];
+  /** All NICs of a host are on one plane and in one network, 10.0.1.0/24. */
+  readonly rails?: boolean;
 }
 
 export interface LabNic {
@@ -41,6 +43,9 @@ export interface LabTopology {
 /** VLAN id of NICs of kind `vlan`. */
 export const vlanId = 100;
 
+/** Sixteen addresses a host in one /24. */
+const mostRailHosts = 15;
+
 /** Lays a lab out: addresses are those of the worked example (host1 = 10.0.1.1 and 10.0.2.1), eth0 is in TEST-NET-1. */
 export function layOut(spec: LabSpec): LabTopology {
   const faults: Fault[] = [];
@@ -49,6 +54,10 @@ export function layOut(spec: LabSpec): LabTopology {
   }
   if (!(Number.isInteger(spec.nics) && spec.nics >= 1 && spec.nics <= 16)) {
     faults.push({ path: "--nics", problem: `${spec.nics}: a lab host has 1 to 16 NICs` });
+  }
+  if (spec.rails && spec.hosts > mostRailHosts) {
+    const problem = `${spec.hosts}: with --rails a lab has at most ${mostRailHosts} hosts`;
+    faults.push({ path: "--hosts", problem });
   }
   if (faults.length > 0) throw new InvalidInput("Cannot lay out the lab", faults);
   const hosts: LabHost[] = [];
@@ -72,8 +81,10 @@ function layOutNic(spec: LabSpec, host: number, plane: number): LabNic {
         ]
       : [{ name: base, pciAddress: slot(0) }];
   const name = kind === "vlan" ? `${base}.${vlanId}` : kind === "bond" ? `bond${plane + 1}` : base;
+  const net = spec.rails ? 1 : plane + 1;
+  const own = spec.rails ? host * 16 + plane : host;
   const addresses = spec.families.map((family) =>
-    family === 4 ? `10.0.${plane + 1}.${host}/24` : `fd00:10:${plane + 1}::${host.toString(16)}/64`,
+    family === 4 ? `10.0.${net}.${own}/24` : `fd00:10:${net}::${own.toString(16)}/64`,
   );
-  return { plane, kind, name, functions, addresses };
+  return { plane: net - 1, kind, name, functions, addresses };
 }

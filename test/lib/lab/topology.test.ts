@@ -49,6 +49,17 @@ test("layOut gives no name, PCI or IP address twice in the largest lab", () => {
   }
 });
 
+test("layOut puts all NICs of a host in one network with rails", () => {
+  const { hosts } = layOut(spec({ hosts: 2, nics: 3, rails: true }));
+  expect(
+    hosts.map(({ nics }) => nics.map((nic) => `${nic.plane} ${nic.name} ${nic.addresses}`)),
+  ).toEqual([
+    ["0 eth1 10.0.1.16/24", "0 eth2 10.0.1.17/24", "0 eth3 10.0.1.18/24"],
+    ["0 eth1 10.0.1.32/24", "0 eth2 10.0.1.33/24", "0 eth3 10.0.1.34/24"],
+  ]);
+  expect(() => layOut(spec({ hosts: 16, rails: true }))).toThrow("at most 15 hosts");
+});
+
 test("layOut says every fault at once", () => {
   const faults = (change: Partial<LabSpec>) => {
     try {
