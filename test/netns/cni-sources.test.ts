@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { macvlanConfig } from "../support/cni.ts";
 import { kernelHas, missing, type Scratch, scratch } from "../support/netns.ts";
@@ -18,6 +18,8 @@ const patience = 60_000;
 const port = 5001;
 const plugins = existsSync("/usr/lib/cni/host-local");
 if (!plugins) missing("the package containernetworking-plugins");
+/** There a case takes seconds, and what any kernel shows is shown outside. */
+const inGuest = readFileSync("/proc/cpuinfo", "utf8").includes("User Mode Linux");
 const has = { macvlan: kernelHas("macvlan"), ipvlan: kernelHas("ipvlan"), plugins };
 
 const kinds = [
@@ -26,7 +28,7 @@ const kinds = [
   { kind: "ipvlan l3", plugin: { type: "ipvlan", mode: "l3" }, needs: has.ipvlan },
   { kind: "ipvlan l3s", plugin: { type: "ipvlan", mode: "l3s" }, needs: has.ipvlan },
   { kind: "host-device, delegated", plugin: { type: "host-device" }, needs: plugins },
-];
+].filter(({ kind }) => !inGuest || kind.startsWith("ipvlan"));
 const multi = (type: string, of: (plane: (typeof planes)[number]) => object) => ({
   type: "multi-config",
   ipam_type: type,

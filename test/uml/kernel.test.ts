@@ -10,8 +10,6 @@ const files = [
   "routes",
   "discovery",
   "cni-ipvlan",
-  "cni-sources",
-  "cni-aws",
 ].map((name) => `test/netns/${name}.test.ts`);
 
 describe("Kernel in User-Mode Linux", () => {

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { type GuestRun, runInGuest } from "../support/guest.ts";
 
 const file = "./test/uml/guest/paths.ts";
+/** Files of the netns tier, for their cases with ipvlan; what they show elsewhere too they leave out here. */
+const attachments = ["cni-sources", "cni-aws"].map((name) => `test/netns/${name}.test.ts`);
 const names = [
   ...readFileSync(join(import.meta.dir, "guest/paths.ts"), "utf8").matchAll(
     /^ {2}test\("([^"]+)"/gm,
@@ -28,4 +30,31 @@ describe("rails, hostAccess and sourceRouting in User-Mode Linux", () => {
       ]);
     });
   }
+});
+
+describe("attachments with ipvlan in User-Mode Linux", () => {
+  let guest: GuestRun;
+  beforeAll(async () => {
+    guest = await runInGuest(attachments, { seconds: 540 });
+  }, 600_000);
+
+  test("pass every live test, skipping none", () => {
+    expect(guest.cases.filter((one) => one.failed || one.skipped)).toEqual([]);
+    if (guest.exitCode !== 0) throw new Error(guest.said);
+  });
+
+  for (const kind of ["ipvlan l2", "ipvlan l3", "ipvlan l3s"]) {
+    for (const ipam of ["multi-nic-ipam", "host-local", "static"]) {
+      test(`answers off-subnet peers by the NIC they came in on: ${kind} with ${ipam}`, () => {
+        const name = `answers off-subnet peers by the NIC they came in on: ${kind} with ${ipam}, both families, right after ADD`;
+        expect(guest.cases.filter((one) => one.name === name)).toHaveLength(1);
+      });
+    }
+  }
+
+  test("aws-ipvlan ran with real ipvlans", () => {
+    expect(
+      guest.cases.filter((one) => one.name.startsWith("assigns a pod's addresses")),
+    ).toHaveLength(1);
+  });
 });

@@ -22,6 +22,8 @@ interface Left {
  * old sandbox would take the address from the pod that has it now.
  */
 export async function delAws(call: Invocation, header: CniHeader, deps: AwsDeps): Promise<void> {
+  // Without rtnetlink no ADD ever made anything.
+  if (!deps.canFfi()) return;
   const config = configOf(header, deps);
   const sockets = await deps.sockets();
   using host = sockets.openKernel();

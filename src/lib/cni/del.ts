@@ -27,12 +27,15 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
   const pod = await openIfThere(call, deps);
   const key = attachmentKey(call, header.name);
   const takeAway = async () => {
-    if (pod?.kernel) await deleteLinks(pod.kernel, call.ifname, deps);
+    // A plugin that made an ipvlan reads off it what to give back (aws-ipvlan): then ours are only its leftovers.
+    const theirs = wanted?.native === false;
+    if (pod?.kernel && !theirs) await deleteLinks(pod.kernel, call.ifname, deps);
     if (pod?.kernel) unname(pod.kernel, call.ifname);
     faultPoint("cni.del.links");
     if (pod?.kernel && calls.length > 0) await returnDevices(call.ifname, pod, deps);
     const errors = await deleteForeign(calls, { call, header, deps });
     faultPoint("cni.del.delegates");
+    if (pod?.kernel && theirs) await deleteLinks(pod.kernel, call.ifname, deps);
     if (pod?.kernel) await deleteRules(pod.kernel, deps);
     return errors;
   };

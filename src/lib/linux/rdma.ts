@@ -13,8 +13,8 @@ import {
 } from "../netlink/rdma.ts";
 import type { Netns } from "./kernel.ts";
 import { close } from "./libc.ts";
-import { inside } from "./netns.ts";
 import { exchangeOver, openSocket } from "./netlinksocket.ts";
+import { inside } from "./netns.ts";
 
 const NETLINK_RDMA = 20;
 
