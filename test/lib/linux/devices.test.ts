@@ -7,10 +7,12 @@ import { machineNames, readMachine, writeSysfs } from "../../support/machine.ts"
 
 const root = mkdtempSync(join(tmpdir(), "sysfs-"));
 const tree = (name: string) => join(root, name);
+/** Thousands of files take seconds on a busy disk. */
+const patience = 60_000;
 beforeAll(() => {
   for (const name of machineNames) writeSysfs(readMachine(name), tree(name));
-});
-afterAll(() => rmSync(root, { recursive: true }));
+}, patience);
+afterAll(() => rmSync(root, { recursive: true }), patience);
 
 describe("readDevice", () => {
   test("reads every PCI fact of a ConnectX-7, and the node of the NIC itself, not of a bridge above it", () => {

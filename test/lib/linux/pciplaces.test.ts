@@ -7,13 +7,15 @@ import { readPciPlace } from "../../../src/lib/linux/pciplaces.ts";
 import { readMachine, writeProcfs, writeSysfs } from "../../support/machine.ts";
 
 const root = mkdtempSync(join(tmpdir(), "places-"));
+/** Thousands of files take seconds on a busy disk. */
+const patience = 60_000;
 beforeAll(() => {
   for (const name of ["hgx-h100", "dual-socket-sriov"] as const) {
     writeSysfs(readMachine(name), join(root, name));
   }
   writeProcfs(readMachine("hgx-h100"), join(root, "proc"));
-});
-afterAll(() => rmSync(root, { recursive: true }));
+}, patience);
+afterAll(() => rmSync(root, { recursive: true }), patience);
 
 describe("readPciPlace", () => {
   test("reads node, class and what is above a NIC of a GPU machine", () => {
