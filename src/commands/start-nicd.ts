@@ -3,6 +3,7 @@ import { connectKube } from "../lib/kube/connect.ts";
 import { createLog, type LogLevel, logLevels } from "../lib/log.ts";
 import { runDaemon } from "../lib/nicd/daemon.ts";
 import { daemonSettings, nodePaths } from "../lib/settings.ts";
+import { graceAfter } from "./grace.ts";
 import type { Flags } from "./verb.ts";
 
 /** Builds what nicd works with, runs it, and ends when told to. */
@@ -28,7 +29,7 @@ export async function startNicd(flags: Flags): Promise<number> {
   const kubeconfig = typeof flags["kubeconfig"] === "string" ? flags["kubeconfig"] : undefined;
   await runDaemon(
     {
-      kube: await connectKube({ kubeconfig }),
+      kube: await connectKube({ kubeconfig, signal: graceAfter(stop.signal) }),
       node,
       paths: nodePaths(),
       criSockets: settings.criSockets,

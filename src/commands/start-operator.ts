@@ -4,6 +4,7 @@ import { createLog, type LogLevel, logLevels } from "../lib/log.ts";
 import { runOperator } from "../lib/operator/operator.ts";
 import { ownImage } from "../lib/operator/ownimage.ts";
 import { operatorSettings } from "../lib/settings.ts";
+import { graceAfter } from "./grace.ts";
 import type { Flags } from "./verb.ts";
 
 /** Builds what the operator works with, runs it, and ends when told to. */
@@ -18,7 +19,7 @@ export async function startOperator(flags: Flags): Promise<number> {
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
   const kubeconfig = typeof flags["kubeconfig"] === "string" ? flags["kubeconfig"] : undefined;
-  const kube = await connectKube({ kubeconfig });
+  const kube = await connectKube({ kubeconfig, signal: graceAfter(stop.signal) });
   const port = Number(flags["health-port"]);
   const health = port === 0 ? undefined : await serveHealth({ port, ready: {} });
   try {
