@@ -1,7 +1,16 @@
 import { faultSetting } from "./settings.ts";
 
-/** Steps before or after which a test ends a program as a crash would: nicd's durable ones and the CNI program's. */
+/** Steps before or after which a test ends a program as a crash would: the durable ones of operator, nicd and CNI program. */
 export const faultPoints = [
+  "operator.lease.held",
+  "operator.cidr.begin",
+  "operator.cidr.written",
+  "operator.pool.begin",
+  "operator.pool.written",
+  "operator.definition.begin",
+  "operator.definition.written",
+  "operator.status.begin",
+  "operator.status.written",
   "nicd.attach.begin",
   "nicd.attach.uncommitted",
   "nicd.attach.committed",
@@ -47,11 +56,13 @@ export type FaultPoint = (typeof faultPoints)[number];
 
 /**
  * Ends this process with SIGKILL when MULTINIC_FAULT names the point, or `<point>:<index>` the index-th of several alike;
- * does nothing otherwise. Nothing runs after it: no finally, no flush, as in a crash.
+ * does nothing otherwise. Nothing runs after it: no finally, no flush, as in a crash. With `!stop` behind it the process is
+ * stopped instead (SIGSTOP), and goes on from there when it is told to.
  */
 export function faultPoint(name: FaultPoint, index = 0): void {
   const wanted = faultSetting();
   if (wanted === undefined) return;
-  if (wanted === `${name}:${index}` || (wanted === name && index === 0))
-    process.kill(process.pid, "SIGKILL");
+  const [at, how] = wanted.split("!");
+  if (at === `${name}:${index}` || (at === name && index === 0))
+    process.kill(process.pid, how === "stop" ? "SIGSTOP" : "SIGKILL");
 }

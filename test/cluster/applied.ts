@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Api, connect } from "../contract/api-client.ts";
 import { kubectl } from "../support/kubectl.ts";
-import { type ControlPlane, startControlPlane } from "./control-plane.ts";
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane.ts";
 
 const root = join(import.meta.dir, "../..");
 const apply = ["apply", "--server-side", "--validate=strict"];
@@ -23,8 +23,8 @@ export interface Installed {
 }
 
 /** Starts a control plane and installs on it as docs/install.md says. */
-export async function install(): Promise<Installed> {
-  const plane = await startControlPlane();
+export async function install(options: ControlPlaneOptions = {}): Promise<Installed> {
+  const plane = await startControlPlane(options);
   try {
     const admin = connect(plane.kubeconfig);
     const { kubeconfigPath } = plane;

@@ -22,8 +22,15 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
+export interface ControlPlaneOptions {
+  /** Writes a line for each write to `<folder>/audit.log`. */
+  readonly audit?: boolean;
+}
+
 /** Starts a control plane in a folder of its own; builds the commands when they are not cached. */
-export async function startControlPlane(): Promise<ControlPlane> {
+export async function startControlPlane({
+  audit,
+}: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const bin = await kubernetesTools(["kube-apiserver", "kube-controller-manager"]);
   const folder = mkdtempSync(join(tmpdir(), "multinic-control-plane-"));
   const running: Daemon[] = [];
@@ -45,7 +52,11 @@ export async function startControlPlane(): Promise<ControlPlane> {
     const kubeconfigPath = join(folder, "kubeconfig");
     writeFileSync(kubeconfigPath, kubeconfig, { mode: 0o600 });
     start("etcd", ["etcd", ...etcdFlags(folder, { client, peer })]);
-    const server = [...serverFlags(folder, client), ...loopbackFlags(secure)];
+    const server = [
+      ...serverFlags(folder, client),
+      ...loopbackFlags(secure),
+      ...(audit ? auditFlags(folder) : []),
+    ];
     const api = connect(kubeconfig);
     let apiServer: Daemon | undefined;
     const startApiServer = async () => {
@@ -123,6 +134,20 @@ export function serverFlags(folder: string, etcd: number): string[] {
     `--service-account-key-file=${file("sa.pub")}`,
     "--endpoint-reconciler-type=none",
   ];
+}
+
+/** Every write, when its answer is known. */
+function auditFlags(folder: string): string[] {
+  const verbs = ["create", "update", "patch", "delete"];
+  const policy = {
+    apiVersion: "audit.k8s.io/v1",
+    kind: "Policy",
+    omitStages: ["RequestReceived", "ResponseStarted"],
+    rules: [{ level: "Metadata", verbs }, { level: "None" }],
+  };
+  const path = join(folder, "audit-policy.json");
+  writeFileSync(path, JSON.stringify(policy));
+  return [`--audit-policy-file=${path}`, `--audit-log-path=${join(folder, "audit.log")}`];
 }
 
 function loopbackFlags(port: number): string[] {

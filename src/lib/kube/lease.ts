@@ -1,4 +1,5 @@
 import { codeOf, explain, Failure } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { Log } from "../log.ts";
 import { type Clock, pause, systemClock } from "./clock.ts";
 import type { Kinds, Kube } from "./kube.ts";
@@ -194,6 +195,7 @@ function createContender(kube: Kube, options: LeaseOptions, clock: Clock): Conte
         held = before
           ? await kube.replace("Lease", wanted(before))
           : await kube.create("Lease", wanted(undefined));
+        if (renewedAt < 0) faultPoint("operator.lease.held");
         renewedAt = sent;
         taken = false;
         return true;

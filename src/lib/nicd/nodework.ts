@@ -22,6 +22,7 @@ import type { NicDiscovery } from "./discovery.ts";
 import { mendNode } from "./mend.ts";
 import { publishHostInterface } from "./publishhostinterface.ts";
 import { poolMirror } from "./publishpools.ts";
+import { longestBackoffMs } from "./publishpools.ts";
 import { NicRates, rateIntervalMs } from "./rates.ts";
 import { replayTombstones } from "./replay.ts";
 import {
@@ -68,7 +69,7 @@ const collectMs = 10_000;
 export class NodeWork {
   readonly controller: Controller;
   readonly #deps: NodeWorkDeps;
-  readonly #queue: Queue = createQueue();
+  readonly #queue: Queue = createQueue({ maxMs: longestBackoffMs });
   readonly #routes: RoutesDeps;
   readonly #rates: NicRates;
   #networks: readonly NetworkRoutesStatus[] | undefined;

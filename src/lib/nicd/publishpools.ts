@@ -16,6 +16,9 @@ export interface PublishPoolsDeps {
   readonly log: Log;
 }
 
+/** After an outage of the API server nothing waits longer than this for its next attempt. */
+export const longestBackoffMs = 30_000;
+
 /** Changes of a pool within this time become one write: a burst of pods is a handful of writes. */
 const coalesceMs = 100;
 
@@ -25,7 +28,7 @@ const coalesceMs = 100;
  */
 export function publishPools(deps: PublishPoolsDeps, signal: AbortSignal): Controller {
   const { pools, attachments } = deps;
-  const queue = createQueue();
+  const queue = createQueue({ maxMs: longestBackoffMs });
   const stop = attachments.onChange((network) => {
     for (const pool of pools.list()) {
       if (pool.spec.netAttachDef === network) queue.addAfter(pool.metadata.name, coalesceMs);

@@ -1,5 +1,6 @@
 import type { Cidr, MultiNicNetwork, MultiNicNetworkStatus } from "../api/kinds.ts";
 import { codeOf, explain } from "../errors.ts";
+import { faultPoint } from "../faultpoint.ts";
 import type { CidrStep } from "../plan/cidrs.ts";
 import type { DefinitionPlan, DefinitionStep } from "../plan/definitionsteps.ts";
 import { networkConditions } from "../plan/networkconditions.ts";
@@ -19,9 +20,11 @@ export async function applyCidrs(
   const written = new Map<string, Cidr>();
   for (const step of steps) {
     const { name, uid, resourceVersion } = step.object.metadata;
+    faultPoint("operator.cidr.begin");
     if (step.op === "create") written.set(name, await deps.kube.create("CIDR", step.object));
     else if (step.op === "replace") written.set(name, await deps.kube.replace("CIDR", step.object));
     else await deps.kube.remove("CIDR", name, { uid, resourceVersion });
+    faultPoint("operator.cidr.written");
     deps.log.info(`CIDR ${step.op}d`, { cidr: name });
   }
   return wanted.map((slice) => written.get(slice.metadata.name) ?? slice);
@@ -36,12 +39,14 @@ export async function applyPools(steps: readonly PoolStep[], deps: Deps): Promis
 }
 
 async function applyPool(step: PoolStep, deps: Deps): Promise<void> {
+  faultPoint("operator.pool.begin");
   if (step.op === "create") await deps.kube.create("IPPool", step.object);
   else if (step.op === "update") await deps.kube.patch("IPPool", step.name, step.patch);
   else {
     const { uid, resourceVersion } = step;
     await deps.kube.remove("IPPool", step.name, { uid, resourceVersion });
   }
+  faultPoint("operator.pool.written");
 }
 
 /**
@@ -81,9 +86,11 @@ export async function applyDefinitions(
 
 async function applyDefinition(step: DefinitionStep, deps: Deps): Promise<void> {
   const kind = "NetworkAttachmentDefinition";
+  faultPoint("operator.definition.begin");
   if (step.do === "create") await deps.kube.create(kind, step.definition);
   else if (step.do === "update") await deps.kube.replace(kind, step.definition);
   else await deps.kube.remove(kind, step.name, { namespace: step.namespace, uid: step.uid });
+  faultPoint("operator.definition.written");
 }
 
 /** Writes a network's status when something in it has changed; says what went wrong in an Event when it turns bad. */
@@ -94,12 +101,14 @@ export async function writeNetworkStatus(seen: NetworkSeen, deps: Deps): Promise
   const status = { ...networkStatus(seen), conditions };
   const { lastSyncTime: _time, ...before } = network.status ?? emptyStatus;
   if (Bun.deepEquals(before, status)) return;
+  faultPoint("operator.status.begin");
   await deps.kube.patch(
     "MultiNicNetwork",
     network.metadata.name,
     { status: { ...status, lastSyncTime } },
     { subresource: "status" },
   );
+  faultPoint("operator.status.written");
   const bad = status.configStatus === "Failed" || status.routeStatus === "Failed";
   if (bad && status.message !== network.status?.message) {
     const reason = status.configStatus === "Failed" ? "ConfigFailed" : "RoutesFailed";
