@@ -164,6 +164,12 @@ export class OperatorWorld implements AsyncDisposable {
     await this.kube.create("Node", { apiVersion: "v1", kind: "Node", metadata: { name } });
   }
 
+  /** Takes a node away whose kubelet has gone: its nicd is not ready any more. */
+  async leave(name: string): Promise<void> {
+    await this.daemon(name, "False");
+    await this.kube.remove("Node", name);
+  }
+
   /** Makes, or changes, the pod of a node's nicd. */
   async daemon(node: string, ready: "True" | "False"): Promise<void> {
     const name = `multi-nicd-${node}`;

@@ -2,11 +2,14 @@ import { unmanagedLabel } from "../api/meta.ts";
 import type { Next } from "../kube/controller.ts";
 import type { Deps } from "./deps.ts";
 import { hasAbandoned, stripAbandoned } from "./finalizers.ts";
+import { daemonsOf } from "./observe.ts";
 
 /**
  * Removes the HostInterface of a node that is gone: the copy of nodes must be whole and lack it, and the API server
- * itself must answer that there is no such node. A user's own (unmanaged) HostInterface stays. A young one waits: a nicd
- * that still runs there writes it again at once, and the two of us would go round without a pause.
+ * itself must answer that there is no such node. A user's own (unmanaged) HostInterface stays. It also stays as long as
+ * its nicd is ready: one that runs writes it again at once, and the two of us would go round for ever. The pod of a node that
+ * is gone is deleted by Kubernetes within a minute or so; rows, pools and routes do not wait for that. A young one waits too,
+ * for a nicd that is not ready.
  */
 export async function reconcileHostInterface(name: string, deps: Deps): Promise<Next> {
   const found = deps.stores.hostInterfaces.get(name);
@@ -15,6 +18,7 @@ export async function reconcileHostInterface(name: string, deps: Deps): Promise<
   if (found.metadata.labels?.[unmanagedLabel] === "true") return "done";
   const node = found.spec.hostName || name;
   if (!deps.stores.nodes.synced || deps.stores.nodes.get(node)) return "done";
+  if (daemonsOf(deps).ready.has(node)) return "done";
   if (await deps.kube.get("Node", node)) return { after: deps.pace().normalMs };
   const { uid, resourceVersion, creationTimestamp } = found.metadata;
   const young = Date.parse(creationTimestamp ?? "") + deps.pace().urgentMs - deps.now();

@@ -35,6 +35,8 @@ export interface OperatorOptions {
   readonly log: Log;
   /** Told the level that Config asks for, now and at every change. */
   readonly setLogLevel?: ((level: LogLevel) => void) | undefined;
+  /** Told how long one call to the API server may take (Config's contextTimeoutMinutes), likewise. */
+  readonly setContextMs?: ((ms: number) => void) | undefined;
   /** Where metrics are registered; undefined = none are kept. */
   readonly registry?: Registry | undefined;
   readonly now: () => number;
@@ -55,6 +57,7 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
   stores.configs.onChange(() => {
     const spec = countingConfig(stores.configs.list())?.spec;
     options.setLogLevel?.(logLevelOf(spec?.logLevel));
+    options.setContextMs?.(paceOf(spec).contextMs);
   });
   await storesReady(stores, signal);
   await devicesAnswered(devices);
@@ -159,7 +162,11 @@ function controllers(deps: Deps): Controller[] {
       name: "hostinterface",
       log,
       reconcile: (name) => reconcileHostInterface(name, deps),
-      sources: [own(stores.hostInterfaces), source(stores.nodes, (node) => [node.metadata.name])],
+      sources: [
+        own(stores.hostInterfaces),
+        source(stores.nodes, (node) => [node.metadata.name]),
+        source(stores.daemons, (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : [])),
+      ],
     },
     defaultConfigOnce(deps),
     {

@@ -19,7 +19,7 @@ test("operator removes the HostInterface, rows and pools of a node that is gone,
   await using world = await threeHosts();
   const held = [{ pod: "pod-1", namespace: "default", index: 1, address: "192.168.1.1" }];
   await world.kube.patch("IPPool", "net-192.168.1.0-24", { spec: { allocations: held } });
-  await world.kube.remove("Node", "host2");
+  await world.leave("host2");
   await world.gone("HostInterface", "host2");
   await world.status("net", (s) => s.discovery.cidrProcessed === 2);
   await world.gone("IPPool", "net-192.168.1.0-24");
@@ -34,7 +34,7 @@ test("operator removes the HostInterface, rows and pools of a node that is gone,
 
 test("operator gives a new host the next index, and a returned one only when it is free", async () => {
   await using world = await threeHosts();
-  await world.kube.remove("Node", "host2");
+  await world.leave("host2");
   await world.gone("HostInterface", "host2");
   await world.status("net", (s) => s.discovery.cidrProcessed === 2);
   await world.join(4);
@@ -75,6 +75,20 @@ test("operator keeps a host's rows and index while only its HostInterface is awa
   expect(await world.rows("net")).toEqual(before);
 });
 
+test("operator leaves the HostInterface of a missing node alone while its nicd is ready, and takes it when it is not", async () => {
+  await using world = await threeHosts();
+  const { uid } = (await world.kube.get("HostInterface", "host2"))?.metadata ?? {};
+  await world.kube.remove("Node", "host2");
+  // Rows and pools go with the node; what comes after them shows that the operator has looked.
+  await world.status("net", (s) => s.discovery.cidrProcessed === 2);
+  await world.gone("IPPool", "net-192.168.1.0-24");
+  await world.kube.create("HostInterface", hostInterfaceOf(9));
+  await world.gone("HostInterface", "host9");
+  expect((await world.kube.get("HostInterface", "host2"))?.metadata.uid).toBe(uid ?? "");
+  await world.daemon("host2", "False");
+  await world.gone("HostInterface", "host2");
+});
+
 test("operator does not go round with a nicd that writes its HostInterface again: a young one waits", async () => {
   const created = "2026-01-01T00:00:00Z";
   const own = hostInterfaceOf(5);
@@ -85,6 +99,7 @@ test("operator does not go round with a nicd that writes its HostInterface again
       stores: {
         hostInterfaces: { get: () => found },
         nodes: { synced: true, get: () => undefined },
+        daemons: { list: () => [] },
       },
       kube: {
         get: async () => undefined,
