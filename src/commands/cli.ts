@@ -2,6 +2,7 @@ import yargs, { type Argv } from "yargs";
 import { explain, InvalidInput } from "../lib/errors.ts";
 import { cidrVerb } from "./cidr.ts";
 import { concheckVerb } from "./concheck.ts";
+import { convertVerb } from "./convert.ts";
 import { doctorVerb } from "./doctor.ts";
 import { gcVerb } from "./gc.ts";
 import { labVerb } from "./lab.ts";
@@ -17,6 +18,7 @@ const verbs: readonly Verb[] = [
   concheckVerb,
   doctorVerb,
   gcVerb,
+  convertVerb,
   operatorVerb,
   nicdVerb,
   versionVerb,

@@ -2,6 +2,7 @@ import { InvalidInput } from "../lib/errors.ts";
 import { connectKube } from "../lib/kube/connect.ts";
 import { createLog, type LogLevel, logLevels } from "../lib/log.ts";
 import { runDaemon } from "../lib/nicd/daemon.ts";
+import { paceOf } from "../lib/plan/pace.ts";
 import { daemonSettings, nodePaths } from "../lib/settings.ts";
 import { graceAfter } from "./grace.ts";
 import type { Flags } from "./verb.ts";
@@ -24,12 +25,17 @@ export async function startNicd(flags: Flags): Promise<number> {
     level = given ?? wanted;
   };
   const log = createLog({ level: () => level }, { node });
+  let { contextMs } = paceOf(undefined);
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
   const kubeconfig = typeof flags["kubeconfig"] === "string" ? flags["kubeconfig"] : undefined;
   await runDaemon(
     {
-      kube: await connectKube({ kubeconfig, signal: graceAfter(stop.signal) }),
+      kube: await connectKube({
+        kubeconfig,
+        signal: graceAfter(stop.signal),
+        timeoutMs: () => contextMs,
+      }),
       node,
       paths: nodePaths(),
       criSockets: settings.criSockets,
@@ -41,6 +47,9 @@ export async function startNicd(flags: Flags): Promise<number> {
       healthPort: Number(flags["health-port"]),
       log,
       setLogLevel,
+      setContextMs: (wanted) => {
+        contextMs = wanted;
+      },
       sha256: (text) => new Bun.CryptoHasher("sha256").update(text).digest("hex"),
     },
     stop.signal,

@@ -3,6 +3,7 @@ import { serveHealth } from "../lib/kube/health.ts";
 import { createLog, type LogLevel, logLevels } from "../lib/log.ts";
 import { runOperator } from "../lib/operator/operator.ts";
 import { ownImage } from "../lib/operator/ownimage.ts";
+import { paceOf } from "../lib/plan/pace.ts";
 import { operatorSettings } from "../lib/settings.ts";
 import { graceAfter } from "./grace.ts";
 import type { Flags } from "./verb.ts";
@@ -16,10 +17,15 @@ export async function startOperator(flags: Flags): Promise<number> {
     level = given ?? wanted;
   };
   const log = createLog({ level: () => level });
+  let { contextMs } = paceOf(undefined);
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
   const kubeconfig = typeof flags["kubeconfig"] === "string" ? flags["kubeconfig"] : undefined;
-  const kube = await connectKube({ kubeconfig, signal: graceAfter(stop.signal) });
+  const kube = await connectKube({
+    kubeconfig,
+    signal: graceAfter(stop.signal),
+    timeoutMs: () => contextMs,
+  });
   const port = Number(flags["health-port"]);
   const health = port === 0 ? undefined : await serveHealth({ port, ready: {} });
   try {
@@ -31,6 +37,9 @@ export async function startOperator(flags: Flags): Promise<number> {
         kube,
         log,
         setLogLevel,
+        setContextMs: (wanted) => {
+          contextMs = wanted;
+        },
         registry: health?.registry,
         namespace,
         image: settings.image ?? (await ownImage(kube, self)),

@@ -61,7 +61,9 @@ export class Leaders implements AsyncDisposable {
     while (!this.#stopped) {
       try {
         const from = version === "" ? "" : `&resourceVersion=${version}`;
-        this.#watch = await this.world.admin.watch(`${group}/cidrs?watch=true${from}`);
+        // Short ones: a watch of a kind that has just been defined can go silent when its storage is made anew.
+        const path = `${group}/cidrs?watch=true&timeoutSeconds=5${from}`;
+        this.#watch = await this.world.admin.watch(path);
         for (let line = await this.#watch.next(); line; line = await this.#watch.next()) {
           version = line.object.metadata.resourceVersion;
           this.history.push(rowsOf(line.object));

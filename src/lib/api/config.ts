@@ -64,7 +64,7 @@ export const configSpec = z
     longReconcileMinutes: count("Time between full looks; 0 = 10.", 0)
       .meta({ default: 10 })
       .optional(),
-    contextTimeoutMinutes: count("Limit of one API call; 0 = 2.", 0)
+    contextTimeoutMinutes: count("Limit of one API call, its retries included; 0 = 2.", 0)
       .meta({ default: 2 })
       .optional(),
     logLevel: count("1 = error, 2-3 = warn, 4-6 = info, 7-127 = debug.", 1, 127)

@@ -6,8 +6,8 @@ import type { Credentials } from "./credentials.ts";
 
 export interface TransportOptions {
   readonly credentials: Credentials;
-  /** Longest time one call may take, its retries included; 2 minutes. */
-  readonly timeoutMs?: number | undefined;
+  /** Longest time one call may take, its retries included; 2 minutes. A function is asked at each call. */
+  readonly timeoutMs?: number | (() => number) | undefined;
   /** Longest time one attempt may take; 30 s. */
   readonly attemptMs?: number | undefined;
   /** Ends every call and watch. */
@@ -56,7 +56,8 @@ const unsent = new Set([
  */
 export async function send(call: Call, options: TransportOptions): Promise<Answer> {
   const clock = options.clock ?? systemClock;
-  const end = clock.now() + (options.timeoutMs ?? 120_000);
+  const { timeoutMs = 120_000 } = options;
+  const end = clock.now() + (typeof timeoutMs === "number" ? timeoutMs : timeoutMs());
   const backoff = createBackoff({ minMs: 200, maxMs: 10_000, random: options.random });
   let renewed = false;
   for (;;) {

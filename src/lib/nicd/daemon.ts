@@ -51,6 +51,8 @@ export interface DaemonOptions {
   readonly log: Log;
   /** Told the level that Config asks for, now and at every change. */
   readonly setLogLevel?: ((level: LogLevel) => void) | undefined;
+  /** Told how long one call to the API server may take (Config's contextTimeoutMinutes), likewise. */
+  readonly setContextMs?: ((ms: number) => void) | undefined;
   readonly sha256: Sha256;
 }
 
@@ -130,7 +132,10 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       podUids,
     });
     const config = () => countingConfig(copies.configs.list());
-    copies.configs.onChange(() => options.setLogLevel?.(logLevelOf(config()?.spec.logLevel)));
+    copies.configs.onChange(() => {
+      options.setLogLevel?.(logLevelOf(config()?.spec.logLevel));
+      options.setContextMs?.(paceOf(config()?.spec).contextMs);
+    });
     const leaving = createLeaving(copies.configs);
     const programs =
       options.programs && new CniPrograms({ ...options.programs, log, now: Date.now });

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { parseHeader } from "../../../src/lib/api/cni.ts";
 import { parseNetwork } from "../../../src/lib/api/cni-network.ts";
 import { formatResult } from "../../../src/lib/api/cni-result.ts";
@@ -13,6 +13,9 @@ import { fakeCall, fakeWorld } from "../../support/cnifakes.ts";
 import { fuzz } from "../../support/fuzz.ts";
 import { mutateJson, mutateText } from "../../support/mutate.ts";
 import { type Random, random } from "../../support/random.ts";
+
+// Thousands of cases on a busy machine.
+setDefaultTimeout(60_000);
 
 const seeds = recordedCalls().map(({ stdin }) => stdin);
 

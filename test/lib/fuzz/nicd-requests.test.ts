@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { silentLog } from "../../../src/lib/log.ts";
 import { readAttach, readGc, readKey, readStatus } from "../../../src/lib/nicd/requests.ts";
@@ -9,6 +9,9 @@ import { attachRequest, testNode } from "../../support/attachments.ts";
 import { fuzz } from "../../support/fuzz.ts";
 import { mutateJson, mutateText } from "../../support/mutate.ts";
 import { random } from "../../support/random.ts";
+
+// Thousands of cases on a busy machine.
+setDefaultTimeout(60_000);
 
 const whole = {
   ...attachRequest("c1", {

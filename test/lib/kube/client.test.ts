@@ -123,6 +123,16 @@ test("get gives up with Unavailable when the time is up, and says what the serve
   expect(api.requests.length).toBe(2);
 });
 
+test("timeoutMs as a function is asked at each call: Config may change it", async () => {
+  await using api = await serveScript(() => status(500, "InternalError"));
+  const asked: number[] = [];
+  const timeoutMs = () => asked.push(1);
+  const credentials = await loadCredentials({ kubeconfig: api.kubeconfig() });
+  const kube = createKube({ credentials, timeoutMs });
+  for (const _ of [1, 2]) expect(await kube.get("IPPool", "a").catch(codeOf)).toBe("Unavailable");
+  expect(asked).toHaveLength(2);
+});
+
 test("list reads every page, and puts kind and apiVersion into items that lack them", async () => {
   await using api = await serveScript(({ query }) =>
     query.get("continue") === "more"

@@ -5,9 +5,10 @@ import { runOperator } from "../../../src/lib/operator/operator.ts";
 import { OperatorWorld, operatorNamespace } from "../../support/operatorworld.ts";
 import { sha256 } from "../../support/plan-world.ts";
 
-test("operator logs as much as Config says, from the next line on", async () => {
+test("operator logs as much and calls as long as Config says, from the next line on", async () => {
   await using world = await OperatorWorld.start();
   let level: LogLevel = "info";
+  let contextMs = 0;
   const lines: string[] = [];
   const log = createLog({ level: () => level, write: (line) => void lines.push(line) });
   const stop = new AbortController();
@@ -20,6 +21,9 @@ test("operator logs as much as Config says, from the next line on", async () => 
       log,
       setLogLevel: (wanted) => {
         level = wanted;
+      },
+      setContextMs: (wanted) => {
+        contextMs = wanted;
       },
       now: Date.now,
       sha256,
@@ -41,6 +45,10 @@ test("operator logs as much as Config says, from the next line on", async () => 
       await world.kube.patch("Config", "multi-nicd", { spec: { logLevel } });
       await becomes(wanted);
     }
+    await world.kube.patch("Config", "multi-nicd", { spec: { contextTimeoutMinutes: 5 } });
+    await eventually("5 minutes", async () =>
+      contextMs === 300_000 ? { value: true } : { not: String(contextMs) },
+    );
     expect(lines.join()).toContain("created the default Config");
   } finally {
     stop.abort();

@@ -27,12 +27,23 @@ test.each([
 });
 
 test("paceOf falls back to v1.3's pace for what is absent or 0", () => {
-  expect(paceOf(undefined)).toEqual({ urgentMs: 5000, normalMs: 60_000, longMs: 600_000 });
-  const spec = { urgentReconcileSeconds: 1, normalReconcileMinutes: 0, longReconcileMinutes: 2 };
+  expect(paceOf(undefined)).toEqual({
+    urgentMs: 5000,
+    normalMs: 60_000,
+    longMs: 600_000,
+    contextMs: 120_000,
+  });
+  const spec = {
+    urgentReconcileSeconds: 1,
+    normalReconcileMinutes: 0,
+    longReconcileMinutes: 2,
+    contextTimeoutMinutes: 3,
+  };
   expect(paceOf(ownConfig(spec).spec)).toEqual({
     urgentMs: 1000,
     normalMs: 60_000,
     longMs: 120_000,
+    contextMs: 180_000,
   });
 });
 

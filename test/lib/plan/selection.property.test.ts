@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import type { HostInterfaceRow } from "../../../src/lib/api/kinds.ts";
 import { codeOf } from "../../../src/lib/errors.ts";
 import type { PciPlace } from "../../../src/lib/plan/closeness.ts";
@@ -8,6 +8,9 @@ import {
   selectNics,
 } from "../../../src/lib/plan/selection.ts";
 import { type Random, random } from "../../support/random.ts";
+
+// Thousands of cases on a busy machine.
+setDefaultTimeout(60_000);
 
 const strategies = ["none", "devClass", "topology", "costOpt", "perfOpt"];
 const products = ["1021", "a2dc", "101e"];
