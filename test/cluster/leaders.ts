@@ -65,6 +65,10 @@ export class Leaders implements AsyncDisposable {
         const path = `${group}/cidrs?watch=true&timeoutSeconds=5${from}`;
         this.#watch = await this.world.admin.watch(path);
         for (let line = await this.#watch.next(); line; line = await this.#watch.next()) {
+          if (line.type === "ERROR") {
+            version = "";
+            break;
+          }
           version = line.object.metadata.resourceVersion;
           this.history.push(rowsOf(line.object));
         }

@@ -200,6 +200,14 @@ export class OperatorWorld implements AsyncDisposable {
     await this.reports(node, [report]);
   }
 
+  /** Says as every nicd that a deleted network is closed to new pods, and how many it still has on each host. */
+  async closes(of: string, attachments = 0): Promise<void> {
+    const status = { leaving: [{ name: of, attachments }] };
+    for (const { metadata } of (await this.kube.list("HostInterface")).items) {
+      await this.kube.patch("HostInterface", metadata.name, { status }, { subresource: "status" });
+    }
+  }
+
   async reports(node: string, networks: NetworkRoutesStatus[]): Promise<void> {
     const status = { networks };
     await this.kube.patch("HostInterface", node, { status }, { subresource: "status" });

@@ -59,6 +59,11 @@ export const networkRoutesStatus = z.strictObject({
     .optional(),
 });
 
+export const leavingStatus = z.strictObject({
+  name: text("Network."),
+  attachments: whole("Attachments of pods that are still there."),
+});
+
 export const hostInterfaceStatus = z
   .strictObject({
     stat: z
@@ -80,6 +85,12 @@ export const hostInterfaceStatus = z
     networks: z
       .array(networkRoutesStatus)
       .meta({ description: "Routes of each network on this host." })
+      .optional(),
+    leaving: z
+      .array(leavingStatus)
+      .meta({
+        description: "Networks that are being deleted: no pod of this host gets them any more.",
+      })
       .optional(),
     conditions: conditions.optional(),
   })

@@ -8,6 +8,7 @@ import type {
   hostInterfaceSpec,
   hostInterfaceStatus,
   interfaceStatus,
+  leavingStatus,
   networkRoutesStatus,
 } from "./hostinterface.ts";
 import type { allocation, ipPoolSpec, ipPoolStatus } from "./ippool.ts";
@@ -29,6 +30,7 @@ export interface MultiNicNetwork extends KubeObject {
 export type HostInterfaceRow = z.infer<typeof hostInterfaceRow>;
 export type InterfaceStatus = z.infer<typeof interfaceStatus>;
 export type NetworkRoutesStatus = z.infer<typeof networkRoutesStatus>;
+export type LeavingStatus = z.infer<typeof leavingStatus>;
 
 export interface HostInterface extends KubeObject {
   kind: "HostInterface";

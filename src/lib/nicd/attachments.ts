@@ -176,6 +176,12 @@ export class Attachments {
   ): AttachmentRecord {
     const { view, bootId } = this.#deps;
     const { network, ref } = request;
+    if (view.leaving?.(network)) {
+      throw new Failure(
+        `Cannot attach ${describeKey(request)}: network ${network} is being deleted; take it out of the pod's annotation`,
+        { code: String(faultCode.tryLater) },
+      );
+    }
     const { nics, reason } = this.choose(request, hardware);
     const pools = view.pools(network);
     const addresses = ref.pooled

@@ -120,7 +120,7 @@ export class NodeWork {
       workers: 2,
       sources: [
         source(copies.slices, wake("routes")),
-        source(copies.networks, wake("routes")),
+        source(copies.networks, () => ["routes", "publish"]),
         source(copies.configs, wake("routes")),
         source(copies.hostInterfaces, wake("publish")),
         source(copies.pools, wake("publish")),
@@ -252,6 +252,14 @@ export class NodeWork {
         return rate ? { ...row, rates: rate } : row;
       }),
       networks: this.#networks ?? [],
+      // The view heard of it before this queue did: what is counted here is all that there will be.
+      leaving: this.#deps.copies.networks
+        .list()
+        .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
+        .map(({ metadata: { name } }) => ({
+          name,
+          attachments: this.#deps.attachments.list(name).length,
+        })),
       stat: this.#stat,
       conditions: [
         {

@@ -30,6 +30,8 @@ export interface NodeView {
   /** Pools of one network on this node. */
   pools(network: string): readonly NodePool[];
   network(name: string): MultiNicNetworkSpec | undefined;
+  /** Tells whether a network is being deleted: no pod gets it any more. */
+  leaving?(network: string): boolean;
   deviceClass(name: string): DeviceClass["spec"] | undefined;
 }
 
@@ -50,6 +52,7 @@ export class StoredView implements NodeView {
   readonly #store: Store;
   readonly #pools = new Map<string, Map<string, NodePool>>();
   readonly #networks = new Map<string, MultiNicNetworkSpec>();
+  readonly #leaving = new Set<string>();
   readonly #classes = new Map<string, DeviceClass["spec"]>();
   #nics: readonly HostInterfaceRow[] | undefined;
   #parents: ReadonlyMap<string, string> = new Map();
@@ -101,6 +104,10 @@ export class StoredView implements NodeView {
     return this.#networks.get(name);
   }
 
+  leaving(network: string): boolean {
+    return this.#leaving.has(network);
+  }
+
   deviceClass(name: string): DeviceClass["spec"] | undefined {
     return this.#classes.get(name);
   }
@@ -145,16 +152,19 @@ export class StoredView implements NodeView {
       this.#keepPool(object);
       return;
     }
-    this.#remember(object);
+    // First in memory: a disk that takes no more must not leave a network open that is said to be closed.
     if (object.kind === "MultiNicNetwork") this.#keepNetwork(object);
     else this.#keepClass(object);
+    this.#remember(object);
   }
 
   /** Forgets one object. */
   remove(kind: CachedKind, name: string): void {
     this.#store.deleteObject(kind, name);
-    if (kind === "MultiNicNetwork") this.#networks.delete(name);
-    else if (kind === "DeviceClass") this.#classes.delete(name);
+    if (kind === "MultiNicNetwork") {
+      this.#networks.delete(name);
+      this.#leaving.delete(name);
+    } else if (kind === "DeviceClass") this.#classes.delete(name);
     else for (const pools of this.#pools.values()) pools.delete(name);
   }
 
@@ -167,12 +177,9 @@ export class StoredView implements NodeView {
 
   #remember(object: CachedKinds[CachedKind]): void {
     const { apiVersion, kind, metadata, spec } = object;
-    const { name } = metadata;
-    this.#store.putObject(
-      kind,
-      name,
-      JSON.stringify({ apiVersion, kind, metadata: { name }, spec }),
-    );
+    const { name, deletionTimestamp } = metadata;
+    const kept = { name, ...(deletionTimestamp ? { deletionTimestamp } : {}) };
+    this.#store.putObject(kind, name, JSON.stringify({ apiVersion, kind, metadata: kept, spec }));
   }
 
   #keepPool(pool: IPPool): void {
@@ -184,7 +191,11 @@ export class StoredView implements NodeView {
   }
 
   #keepNetwork(network: MultiNicNetwork): void {
-    this.#networks.set(network.metadata.name, network.spec);
+    const { name, deletionTimestamp } = network.metadata;
+    this.#networks.set(name, network.spec);
+    // A network of the same name that came after it is open again.
+    if (deletionTimestamp === undefined) this.#leaving.delete(name);
+    else this.#leaving.add(name);
   }
 
   #keepClass(object: DeviceClass): void {

@@ -10,8 +10,8 @@ import { removeSriovNetwork } from "./sriovnetwork.ts";
 import { removeSriovPolicy } from "./sriovpolicy.ts";
 
 /**
- * Takes a deleted network apart: definitions at once; CIDR and pools after the last address has been given back on every
- * node that is alive; the finalizer when every nicd that is alive reports no more of it. A dead node is not waited
+ * Takes a deleted network apart: definitions at once; CIDR and pools after every nicd that is alive has closed the
+ * network to new pods and the last address has been given back there; the finalizer when every nicd that is alive reports no more of it. A dead node is not waited
  * for: its nicd removes what no network wants when it comes back.
  */
 export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> {
@@ -41,6 +41,9 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
     return { after: deps.pace().normalMs };
   }
   await removeSriovPolicy(network, deps);
+  if (seen.slices.length > 0 && isOpenSomewhere(seen, isAlive, deps)) {
+    return { after: deps.pace().urgentMs };
+  }
   for (const slice of seen.slices) {
     const { uid, resourceVersion } = slice.metadata;
     await deps.kube.remove("CIDR", slice.metadata.name, { uid, resourceVersion });
@@ -62,6 +65,26 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
   });
   deps.log.info("network removed", { network: name });
   return "done";
+}
+
+/**
+ * Tells whether a pod may still get the network somewhere, or has got it and is not in the pool yet: the mirror lags. A ready
+ * nicd says so itself; one that only restarts has a minute for it.
+ */
+function isOpenSomewhere(
+  { network, hostInterfaces, daemons }: Observed,
+  isAlive: (node: string) => boolean,
+  deps: Deps,
+): boolean {
+  const { name, deletionTimestamp = "" } = network.metadata;
+  const isRecent = deps.now() - Date.parse(deletionTimestamp) < deps.pace().normalMs;
+  return hostInterfaces.some(({ metadata, status }) => {
+    const node = metadata.name;
+    if (!isAlive(node) || !daemons.all.has(node)) return false;
+    const said = status?.leaving?.find((one) => one.name === name);
+    if (said) return said.attachments > 0;
+    return daemons.ready.has(node) || isRecent;
+  });
 }
 
 /** Lists in status the pods that keep the network's addresses. */

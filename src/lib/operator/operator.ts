@@ -235,6 +235,7 @@ function concernsNetworks(
   return !(
     Bun.deepEquals(before.spec, after.spec) &&
     Bun.deepEquals(before.status?.networks, after.status?.networks) &&
+    Bun.deepEquals(before.status?.leaving, after.status?.leaving) &&
     Bun.deepEquals(before.metadata.labels, labels) &&
     before.metadata.deletionTimestamp === deletionTimestamp
   );

@@ -2,6 +2,7 @@ import type {
   HostInterface,
   HostInterfaceRow,
   InterfaceStatus,
+  LeavingStatus,
   NetworkRoutesStatus,
 } from "../api/kinds.ts";
 import { apiVersion, type Condition, unmanagedLabel } from "../api/meta.ts";
@@ -16,6 +17,8 @@ export interface HostReport {
   readonly rows: readonly HostInterfaceRow[];
   readonly interfaces: readonly InterfaceStatus[];
   readonly networks: readonly NetworkRoutesStatus[];
+  /** Networks that are being deleted, and closed to new pods here. */
+  readonly leaving?: readonly LeavingStatus[] | undefined;
   readonly conditions: readonly SaidCondition[];
   /** Traffic of the busiest NIC, once it was measured. */
   readonly stat?: NicStat | undefined;
@@ -61,8 +64,10 @@ export function changedStatus(
   const count = (key: "applied" | "wanted") =>
     report.networks.reduce((sum, network) => sum + network[key], 0);
   const conditions = mergeConditions(stored.status?.conditions ?? [], report.conditions, at);
+  const { leaving: _, ...kept } = stored.status ?? {};
+  const leaving = report.leaving ?? [];
   const status = {
-    ...stored.status,
+    ...kept,
     ...(report.stat && { stat: { ...report.stat } }),
     summary: {
       nics: new Set(rows.map((row) => row.interfaceName)).size,
@@ -70,6 +75,7 @@ export function changedStatus(
     },
     interfaces: [...report.interfaces],
     networks: [...report.networks],
+    ...(leaving.length > 0 ? { leaving: [...leaving] } : {}),
     ...(conditions.length > 0 ? { conditions } : {}),
   };
   return sameValue(status, stored.status) ? undefined : { ...stored, status };

@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { Failure } from "../../../src/lib/errors.ts";
+import { eventually } from "../../../src/lib/lab/eventually.ts";
 import { ownConfig } from "../../support/objects.ts";
 import { OperatorWorld } from "../../support/operatorworld.ts";
 
@@ -39,6 +40,7 @@ async function noReports(world: OperatorWorld): Promise<void> {
 test("operator lets a deleted network go only when every nicd has taken its routes off", async () => {
   await using world = await running();
   await world.kube.remove("MultiNicNetwork", "net");
+  await world.closes("net");
   await world.gone("CIDR", "net");
   await world.reports("host1", []);
   const left = await world.kube.get("MultiNicNetwork", "net");
@@ -63,6 +65,31 @@ test("operator lists the pods that a deleted network waits for; its definitions 
   expect(await world.names("CIDR")).toEqual(["net"]);
   expect(await world.names("IPPool")).toHaveLength(4);
   await hold(world, []);
+  await world.closes("net");
+  await world.gone("CIDR", "net");
+  await noReports(world);
+  await world.gone("MultiNicNetwork", "net");
+});
+
+test("operator keeps slices until every ready nicd has closed the network: a pod that attached before is no surprise", async () => {
+  await using world = await running();
+  await world.kube.remove("MultiNicNetwork", "net");
+  const names = () => world.names("NetworkAttachmentDefinition");
+  await eventually("the definitions to go", async () =>
+    (await names()).length === 0 ? { value: true } : { not: String(await names()) },
+  );
+  // One nicd has closed it, and tells of a pod that its pool does not show yet; the other has not heard of it.
+  const leaving = [{ name: "net", attachments: 1 }];
+  const tell = (host: string, status: unknown) =>
+    world.kube.patch("HostInterface", host, { status }, { subresource: "status" });
+  await tell("host1", { leaving });
+  await hold(world, ["late"]);
+  await world.status("net", (s) => s.message.includes("default/late"));
+  await hold(world, []);
+  await tell("host1", { leaving: [{ name: "net", attachments: 0 }] });
+  await world.status("net", (s) => s.message.includes("default/late"));
+  expect(await world.names("CIDR")).toEqual(["net"]);
+  await world.closes("net");
   await world.gone("CIDR", "net");
   await noReports(world);
   await world.gone("MultiNicNetwork", "net");
@@ -75,7 +102,9 @@ test("operator waits neither for a dead node's pods nor for its report", async (
   const conditions = [{ type: "Ready", status: "Unknown" }];
   await world.kube.patch("Node", "host2", { status: { conditions } }, { subresource: "status" });
   await world.kube.remove("MultiNicNetwork", "net");
-  await world.reports("host1", []);
+  const leaving = [{ name: "net", attachments: 0 }];
+  const status = { networks: [], leaving };
+  await world.kube.patch("HostInterface", "host1", { status }, { subresource: "status" });
   await world.gone("MultiNicNetwork", "net");
   expect(await world.names("IPPool")).toEqual([]);
 });
@@ -100,6 +129,7 @@ test("operator keeps the finalizer while cleanup fails, and deletes the definiti
   };
   await world.kube.remove("MultiNicNetwork", "net");
   await noReports(world);
+  await world.closes("net");
   await world.until("MultiNicNetwork", "net", () => refused > 1);
   expect(await world.names("NetworkAttachmentDefinition")).toEqual(["default/net"]);
   expect(await world.names("CIDR")).toEqual(["net"]);
