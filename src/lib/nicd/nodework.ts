@@ -21,8 +21,7 @@ import type { Copies } from "./copies.ts";
 import type { NicDiscovery } from "./discovery.ts";
 import { mendNode } from "./mend.ts";
 import { publishHostInterface } from "./publishhostinterface.ts";
-import { poolMirror } from "./publishpools.ts";
-import { longestBackoffMs } from "./publishpools.ts";
+import { longestBackoffMs, poolMirror } from "./publishpools.ts";
 import { NicRates, rateIntervalMs } from "./rates.ts";
 import { replayTombstones } from "./replay.ts";
 import {
