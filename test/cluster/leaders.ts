@@ -29,7 +29,7 @@ export interface Leader {
   readonly stopped: boolean;
 }
 
-/** A version of a slice: who has which index. */
+/** Who has which index, in all slices. */
 type Rows = ReadonlyMap<string, number>;
 interface Row {
   readonly hostName: string;
@@ -58,6 +58,7 @@ export class Leaders implements AsyncDisposable {
   /** Follows every version of every slice; a watch that ends goes on where it ended. */
   async #follow(): Promise<void> {
     let version = "";
+    const slices = new Map<string, Rows>();
     while (!this.#stopped) {
       try {
         const from = version === "" ? "" : `&resourceVersion=${version}`;
@@ -70,7 +71,8 @@ export class Leaders implements AsyncDisposable {
             break;
           }
           version = line.object.metadata.resourceVersion;
-          this.history.push(rowsOf(line.object));
+          slices.set(line.object.metadata.name, rowsOf(line.object));
+          this.history.push(new Map([...slices.values()].flatMap((rows) => [...rows])));
         }
       } catch {
         // A new kind's storage takes a moment; and we end it ourselves.

@@ -113,6 +113,7 @@ test("operator writes the sample's policy and SriovNetwork, mends and updates th
   expect(failed.status?.configStatus).toBe("Success");
 
   await world.kube.remove("MultiNicNetwork", name);
+  await world.closes(name);
   await world.gone("MultiNicNetwork", name);
   expect(await world.names("SriovNetworkNodePolicy")).toEqual([]);
   expect(await world.names("SriovNetwork")).toEqual([]);
@@ -133,6 +134,7 @@ test("operator keeps the virtual functions of a deleted network until the last p
     world.kube.patch("IPPool", pool.metadata.name, { spec: { allocations } });
   await hold([pod]);
   await world.kube.remove("MultiNicNetwork", name);
+  await world.closes(name);
   await world.status(name, (s) => s.message.includes("default/a"));
   expect(await world.names("SriovNetwork")).toEqual([]);
   expect(await world.names("SriovNetworkNodePolicy")).toEqual([`${namespace}/${name}`]);
@@ -153,6 +155,7 @@ test("operator leaves another's objects of the same names alone, and says so", a
   const said = await world.status(name, (s) => s.configStatus === "Failed");
   expect(said.status?.message).toContain(`SriovNetworkNodePolicy ${namespace}/${name} exists`);
   await world.kube.remove("MultiNicNetwork", name);
+  await world.closes(name);
   await world.gone("MultiNicNetwork", name);
   expect(await world.names("SriovNetworkNodePolicy")).toEqual([`${namespace}/${name}`]);
 });
@@ -174,6 +177,7 @@ test("operator works without the SR-IOV operator, says so in status, and begins 
   await world.network("other", { subnet: "10.201.0.0/16" });
   await world.status("other", (s) => s.configStatus === "Success");
   await world.kube.remove("MultiNicNetwork", "named");
+  await world.closes("named");
   await world.gone("MultiNicNetwork", "named");
   await install(world);
   await stateOf(world);
