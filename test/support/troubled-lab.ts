@@ -134,8 +134,8 @@ export async function troubleLab(lab: TestLab, options: TroubledOptions): Promis
   };
 }
 
-/** The lab's first process, which holds its network namespace, as this machine numbers it. */
-function firstProcess(lab: TestLab): number {
+/** Returns the lab's first process, which holds its network namespace, as this machine numbers it. */
+export function firstProcess(lab: TestLab): number {
   const holder = readFileSync(join(lab.dir, "pid"), "utf8");
   const children = readFileSync(`/proc/${holder}/task/${holder}/children`, "utf8");
   return Number(children.split(" ")[0]);
