@@ -61,7 +61,7 @@ image: build ## build the container image, without a registry: dist/multinic.oci
 
 .PHONY: packages
 packages: ## install the Debian packages that demo and tests use (those that are missing)
-	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl containerd runc buildah mmdebstrap busybox setpriv /usr/lib/cni/macvlan
+	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl containerd runc buildah mmdebstrap busybox setpriv iptables /usr/lib/cni/macvlan
 
 .PHONY: test
 test: packages build lint ## everything that CI checks, in tiers; TIERS="unit netns" picks some

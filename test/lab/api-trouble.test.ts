@@ -16,12 +16,12 @@ afterAll(() => at?.[Symbol.asyncDispose]());
 test("pods start and stop while the API server fails in every way, and then all converges (ten minutes of it: make torture)", async () => {
   const before = await rememberRoutes(at);
   const counts = await runTrouble(at, {
-    durationMs: 15_000,
+    durationMs: 10_000,
     trouble: { share: 0.3, hangMs: 2000, watchMs: 4000 },
     workers: 2,
     pods: labPods(at, "lab"),
     seed: 5,
-    outageEveryMs: 8000,
+    outageEveryMs: 6000,
     restarts: false,
   });
   expect(counts.added).toBeGreaterThan(10);
