@@ -287,12 +287,16 @@ describe("a lab with a network of every kind", () => {
     const link = "ip link add link eth1 name newcomer netns other type ipvlan mode l2";
     await onHost("host1", ...link.split(" "));
     const found = await doctor();
-    expect(found.map(({ name }) => name)).toEqual(["ModeSwitched"]);
-    expect(found[0]?.what).toContain("is in mode l2, its network wants l3");
+    await onHost("host1", "ip", "netns", "del", "other");
+    // Every ipvlan on eth1 was switched, of whatever network, and the newcomer's end heals none of them.
+    expect(await reached("pod-1", ["192.168.1.1"])).toEqual([]);
+    expect([...new Set(found.map(({ name }) => name))]).toEqual(["ModeSwitched"]);
+    expect(found.map(({ what }) => what).join()).toContain(
+      "net1-0 (net1 of default/pod-1 on ipvlan-l3)",
+    );
     for (const { mend } of found) await onHost("host1", "sh", "-c", mend);
     expect(await doctor()).toEqual([]);
     expect(await reached("pod-1", ["192.168.1.1"])).toEqual(["192.168.1.1"]);
-    await onHost("host1", "ip", "netns", "del", "other");
   });
 
   test("a second mode on one master is refused, naming both networks, and the first goes on", async () => {
