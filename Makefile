@@ -54,6 +54,14 @@ check: lint ## format, lint, types, unit tests: before every commit
 manifests: node_modules/.installed ## write manifests/crd/ from the kinds' schemas
 	@$(BUN) test/support/manifests.ts
 
+.PHONY: third-party
+third-party: node_modules/.installed ## write THIRD_PARTY.md: packages in the programs, and their licences
+	@$(BUN) test/support/third-party.ts
+
+.PHONY: audit
+audit: node_modules/.installed ## ask the registry for known holes in what is shipped; offline it says so and passes
+	@$(BUN) test/support/audit.ts
+
 .PHONY: image
 image: build ## build the container image, without a registry: dist/multinic.oci.tar (BASE=…, FINAL=… name base images)
 	@test/support/packages buildah mmdebstrap

@@ -13,9 +13,10 @@ afterAll(() => world?.stop());
 
 const group = "/apis/multinic.fms.io/v1";
 const merge = "application/merge-patch+json";
+const definitions = "/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions";
+const policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
 
 test("the policies for nicd's tokens compile: the API server finds nothing to warn of in them", async () => {
-  const policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
   for (const name of ["multi-nicd-hostinterfaces", "multi-nicd-ippools"]) {
     const read = async () => (await admin.call("GET", `${policies}/${name}`)).body;
     await until(async () => (await read()).status?.observedGeneration === 1, "the type check");
@@ -194,6 +195,61 @@ describe("a nicd's token", () => {
   ])("has no right to %s %s", async (method, path, body) => {
     const call = { ...(method === "PATCH" && { type: merge }), ...(body && { body }) };
     expect((await nicd.call(method, `${group}/${path}`, call)).status).toBe(403);
+  });
+
+  const accounts = "/api/v1/namespaces/multi-nic-cni-operator/serviceaccounts";
+  const json = "application/json-patch+json";
+  const label = [{ op: "add", path: "/metadata/labels", value: { a: "b" } }];
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "mine" },
+    spec: { containers: [{ name: "c", image: "i" }] },
+  };
+  test.each<[string, string, string, ...(readonly unknown[])]>([
+    ["all HostInterfaces away", "DELETE", `${group}/hostinterfaces`],
+    ["all IPPools away", "DELETE", `${group}/ippools`],
+    ["all networks away", "DELETE", `${group}/multinicnetworks`],
+    ["a HostInterface by patch", "PATCH", `${group}/hostinterfaces/host1`, { spec: {} }, merge],
+    ["another's by patch", "PATCH", `${group}/hostinterfaces/host2`, label, json],
+    ["a CIDR", "PATCH", `${group}/cidrs/net`, { spec: {} }, merge],
+    ["a CIDR's status", "PATCH", `${group}/cidrs/net/status`, { status: {} }, merge],
+    ["a network's status", "PATCH", `${group}/multinicnetworks/net/status`, { status: {} }, merge],
+    ["a token of its own account", "POST", `${accounts}/multi-nicd/token`, { spec: {} }],
+    ["a token of the operator", "POST", `${accounts}/default/token`, { spec: {} }],
+    ["a pod", "POST", "/api/v1/namespaces/default/pods", pod],
+    ["a pod's end", "DELETE", "/api/v1/namespaces/default/pods/any"],
+    ["a command in a pod", "POST", "/api/v1/namespaces/default/pods/any/exec?command=id"],
+    ["a secret", "GET", "/api/v1/namespaces/multi-nic-cni-operator/secrets"],
+    ["every secret", "GET", "/api/v1/secrets"],
+    ["a config map", "GET", "/api/v1/namespaces/kube-system/configmaps"],
+    ["a node", "PATCH", "/api/v1/nodes/host1", { metadata: { labels: { a: "b" } } }, merge],
+    ["a definition", "DELETE", `${definitions}/any`],
+    ["a role", "GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles"],
+    ["its policy", "DELETE", `${policies}/multi-nicd-hostinterfaces`],
+    ["the operator's lease", "GET", "/apis/coordination.k8s.io/v1/leases"],
+    ["its DaemonSet", "GET", "/apis/apps/v1/namespaces/multi-nic-cni-operator/daemonsets"],
+  ])("has no way to %s", async (_, method, path, ...[body, type]) => {
+    const call = {
+      ...(type !== undefined && { type: String(type) }),
+      ...(body !== undefined && { body }),
+    };
+    expect((await nicd.call(method, path, call)).status).toBe(403);
+  });
+
+  test("reaches no other node's objects by a status subresource that holds a spec, metadata or another name", async () => {
+    const before = await admin.call("GET", `${group}/ippools/net-of-host2`);
+    const spec = { hostName: "host1", allocations: [one] };
+    const own = { spec, status: { usage: "1/254" }, metadata: { labels: { hostname: "host2" } } };
+    const path = `${group}/ippools/net-of-host1/status`;
+    await nicd.call("PATCH", path, { type: merge, body: own });
+    const after = (await admin.call("GET", `${group}/ippools/net-of-host1`)).body;
+    expect(after.metadata.labels).toEqual({ hostname: "host1" });
+    const other = { ...own, metadata: { name: "net-of-host2" } };
+    expect((await nicd.call("PATCH", path, { type: merge, body: other })).status).toBeOneOf([
+      400, 409, 403,
+    ]);
+    expect((await admin.call("GET", `${group}/ippools/net-of-host2`)).body).toEqual(before.body);
   });
 
   test("leaves the spec of an unmanaged HostInterface to its user", async () => {

@@ -88,9 +88,10 @@ export async function cniNode(
   };
 }
 
-async function runPlugin(
+/** Runs a compiled plugin in a host's namespace, against the nicd that serves in `folder`. */
+export async function runPlugin(
   call: CniCall,
-  at: { host: Scratch; folder: string; plugins: string },
+  at: { host: Scratch; folder: string; plugins: string; mounts?: readonly string[] },
 ): Promise<CniAnswer> {
   const { containerID = "c1", ifname = "net1", program = "multi-nic" } = call;
   const given: Record<string, string> = {
@@ -110,6 +111,7 @@ async function runPlugin(
   const child = Bun.spawn(
     [
       "nsenter",
+      ...(at.mounts ?? []),
       `--net=${at.host.netns.path}`,
       program.startsWith("/") ? program : join(at.plugins, program),
     ],

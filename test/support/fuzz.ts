@@ -1,6 +1,15 @@
 import { expect } from "bun:test";
 import { explain, Failure } from "../../src/lib/errors.ts";
+import { environment } from "../../src/lib/settings.ts";
 import { type Random, random } from "./random.ts";
+
+/** Runs of each door at least; `make torture` sets it to 100,000. The first ones are those of `make test`: one seed, one order. */
+export function runsOf(usual: number): number {
+  return Math.max(usual, Number(environment()["MULTINIC_FUZZ_RUNS"] ?? 0));
+}
+
+/** What may be left in memory when all inputs have come and gone. */
+const leftOver = 64 * 1024 * 1024;
 
 /**
  * Feeds `runs` inputs, made from seed `seed`, to a door. It may answer or throw a Failure; anything else fails the test
@@ -11,9 +20,11 @@ export function fuzz(
   run: (of: Random, i: number) => unknown,
 ): { answered: number; refused: number } {
   const of = random(options.seed);
+  const runs = runsOf(options.runs);
   let answered = 0;
   let refused = 0;
-  for (let i = 0; i < options.runs; i++) {
+  const before = heap();
+  for (let i = 0; i < runs; i++) {
     try {
       run(of, i);
       answered++;
@@ -27,5 +38,11 @@ export function fuzz(
     }
   }
   expect(Reflect.get({}, "polluted")).toBeUndefined();
+  expect(heap() - before).toBeLessThan(leftOver);
   return { answered, refused };
+}
+
+function heap(): number {
+  Bun.gc(true);
+  return process.memoryUsage().heapUsed;
 }

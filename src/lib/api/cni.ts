@@ -120,10 +120,10 @@ export function parseHeader(text: string): CniHeader {
   const faults: Fault[] = [];
   const name = raw["name"] ?? "";
   if (name === "") faults.push({ path: "name", problem: "is missing" });
-  else if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) {
+  else if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/.test(name)) {
     faults.push({
       path: "name",
-      problem: `is ${JSON.stringify(name)}: it starts with a letter or digit, and goes on with those, _ . or -`,
+      problem: `is ${JSON.stringify(name).slice(0, 200)}: it starts with a letter or digit, and goes on with those, _ . or -, at most 253 in all`,
     });
   }
   const type = raw["type"] ?? "";
@@ -157,8 +157,9 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Adds a fault when a plugin's name would leave the folders of CNI_PATH. */
+/** Adds a fault when a plugin's name is none: it could leave the folders of CNI_PATH, or be read as something else. */
 export function checkPluginName(path: string, name: string, faults: Fault[]): void {
-  if (name.includes("/") || name.includes("\\") || name === "." || name === "..")
-    faults.push({ path, problem: `is ${JSON.stringify(name)}: a program's name, not a path` });
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(name)) return;
+  const said = JSON.stringify(name).slice(0, 200);
+  faults.push({ path, problem: `is ${said}: a program's name, not a path` });
 }

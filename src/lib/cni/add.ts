@@ -19,6 +19,7 @@ import type { Invocation } from "./invocation.ts";
 import { closePod, identifyPod, openPod, type Pod } from "./pod.ts";
 import { previousResult } from "./previous.ts";
 import { release } from "./release.ts";
+import { soundReply } from "./reply.ts";
 
 /** Attaches a pod to a network: one NIC for each that nicd chose, or an error and nothing left behind. */
 export async function add(call: Invocation, header: CniHeader, deps: CniDeps): Promise<CniResult> {
@@ -135,6 +136,7 @@ async function askForNics(
   }
   // Two ADDs of one key at once: the one that loses must not give back the addresses of the one that wins.
   if (!reply.repeated) undo.push("detach", detach);
+  soundReply(reply, call.ifname);
   if (reply.interfaces.length > 0) return reply;
   throw new Failure(`Cannot attach ${call.ifname} to ${network.name}`, {
     code: cniCode.kernel,

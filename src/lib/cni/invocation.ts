@@ -63,8 +63,9 @@ export function parseInvocation(env: Environment, options: { suffix: number }): 
     if (!env[name]) faults.push({ path: name, problem: empty ? "is empty" : "is missing" });
   }
   if (needed[command].includes("CNI_IFNAME")) {
-    if (containerID !== "" && !isWord(containerID)) {
-      const problem = "it starts with a letter or digit, and goes on with those, _ . or -";
+    if (containerID !== "" && !(isWord(containerID) && containerID.length <= 253)) {
+      const problem =
+        "it starts with a letter or digit, and goes on with those, _ . or -, at most 253 in all";
       faults.push({ path: "CNI_CONTAINERID", problem: `is ${quote(containerID)}: ${problem}` });
     }
     if (ifname !== "") faults.push(...faultsOfName(ifname, options.suffix));
@@ -201,5 +202,6 @@ function isTrue(text: string): boolean {
 }
 
 function quote(text: string): string {
-  return JSON.stringify(text);
+  const said = JSON.stringify(text);
+  return said.length > 200 ? `${said.slice(0, 200)}…` : said;
 }

@@ -11,6 +11,7 @@ import { identifyPod } from "./pod.ts";
 import { previousResult } from "./previous.ts";
 import type { CniVerbs } from "./program.ts";
 import { release } from "./release.ts";
+import { soundReply } from "./reply.ts";
 import { askNode } from "./status.ts";
 
 /** Addresses for a foreign main plugin: the network is its `name`, the NIC its `master` or `deviceID`, the address one. */
@@ -31,7 +32,7 @@ export function multiNicIpam(deps: CniDeps): CniVerbs {
 
 async function give(call: Invocation, header: CniHeader, deps: CniDeps): Promise<CniResult> {
   const network = parseNetwork(header);
-  const reply = await deps.node.attach(requestOf(call, network, deps));
+  const reply = soundReply(await deps.node.attach(requestOf(call, network, deps)), call.ifname);
   const addresses = reply.interfaces[0]?.addresses ?? [];
   if (addresses.length === 0) {
     await release(attachmentKey(call, network.name), deps);

@@ -1,4 +1,11 @@
-import { type CniNetwork, type CniRoute, isObject, type JsonObject, refuse } from "../api/cni.ts";
+import {
+  type CniNetwork,
+  type CniRoute,
+  checkPluginName,
+  isObject,
+  type JsonObject,
+  refuse,
+} from "../api/cni.ts";
 import { parseRoutes } from "../api/cni-network.ts";
 import { type CniResult, familyOf } from "../api/cni-result.ts";
 import type { Fault } from "../errors.ts";
@@ -106,8 +113,7 @@ function multiConfig(ipam: CniNetwork["ipam"], master: string): JsonObject {
   const args = isObject(ipam["args"]) ? ipam["args"] : {};
   const own = args[master];
   const faults: Fault[] = [];
-  if (typeof type !== "string" || type === "" || type.includes("/"))
-    faults.push({ path: "ipam.ipam_type", problem: `is ${JSON.stringify(type)}: a plugin's name` });
+  checkPluginName("ipam.ipam_type", typeof type === "string" ? type : "", faults);
   if (!isObject(own)) {
     const masters = Object.keys(args).join(", ") || "none";
     faults.push({ path: `ipam.args.${master}`, problem: `is missing; there are: ${masters}` });

@@ -5,7 +5,7 @@ import { sendRequest } from "../linux/unixrequest.ts";
 import type { Log } from "../log.ts";
 import { NodeClient } from "../node/client.ts";
 import type { NodePost } from "../node/fetchpost.ts";
-import { socketPath, tombstoneDir, underWayDir } from "../node/paths.ts";
+import { socketPath, tombstoneDirs, underWayDir } from "../node/paths.ts";
 import type { NodePaths } from "../settings.ts";
 import type { CniDeps } from "./deps.ts";
 import type { Slot } from "./slots.ts";
@@ -30,8 +30,8 @@ export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
       post: hasFfi() ? blockingPost : undefined,
     }),
     async bury(key) {
-      const { writeTombstone } = await import("../node/tombstone.ts");
-      writeTombstone(tombstoneDir(paths), { key, at: Date.now() });
+      const { writeTombstoneSomewhere } = await import("../node/tombstone.ts");
+      writeTombstoneSomewhere(tombstoneDirs(paths), { key, at: Date.now() });
     },
     underWay: await (hasFfi() ? underWayIn : slowUnderWayIn)(underWayDir(paths)),
     async sockets() {

@@ -1,5 +1,6 @@
-import { codeOf } from "../errors.ts";
+import { codeOf, Failure } from "../errors.ts";
 import { close, flock, identify, LOCK_EX, LOCK_NB, O_NOFOLLOW, open } from "../linux/libc.ts";
+import { ownership } from "../linux/ownership.ts";
 import { exec } from "../linux/rarelibc.ts";
 import { openRunFile } from "./runfile.ts";
 
@@ -9,6 +10,8 @@ export const slots = 2;
 const waiter = "/usr/bin/flock";
 /** What the waiter opened first, after the standard streams. */
 const inherited = 3;
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
 
 /** A place on the node: a process has one, or waits for it. */
 export interface Slot {
@@ -57,6 +60,8 @@ export function enter(slot: Slot): void {
 }
 
 function takeOne(folder: string, program: string): number {
+  refuseForeign(folder.slice(0, folder.lastIndexOf("/")));
+  refuseForeign(folder);
   for (let slot = 0; slot < slots; slot++) {
     const fd = openSlot(folder, slot);
     if (flock(fd, LOCK_EX | LOCK_NB)) return fd;
@@ -68,6 +73,21 @@ function takeOne(folder: string, program: string): number {
   const fd = openSlot(folder, slot);
   flock(fd, LOCK_EX);
   return fd;
+}
+
+/** In a folder that is a link or somebody else's, the lock, and nicd's socket, would be theirs too. */
+function refuseForeign(folder: string): void {
+  try {
+    const { uid, mode } = ownership(folder);
+    if ((mode & S_IFMT) === S_IFDIR && uid === process.getuid?.() && (mode & 0o022) === 0) return;
+  } catch (error) {
+    // Not there yet: it is made below, or by nicd, for us alone.
+    if (codeOf(error) === "ENOENT") return;
+    throw error;
+  }
+  throw new Failure(
+    `Cannot use ${folder}: it is no folder that only this user can change; remove it and restart nicd`,
+  );
 }
 
 /** A symbolic link leads to a busybox, whose flock knows no `--no-fork`. */

@@ -6,7 +6,7 @@ import { openRecordFile } from "../nicd/recordfile.ts";
 import { hadRecord } from "../nicd/recordmark.ts";
 import { NodeClient } from "../node/client.ts";
 import type { RecordReply } from "../node/contract.ts";
-import { socketPath, tombstoneDir } from "../node/paths.ts";
+import { socketPath, tombstoneDirs } from "../node/paths.ts";
 import { readTombstones } from "../node/tombstone.ts";
 import type { NodePaths } from "../settings.ts";
 
@@ -83,17 +83,19 @@ function blank(
 
 /** What lies in the folder of detaches: those that nicd should have taken, and files that are none. */
 export function lookAtTombstones(
-  paths: Pick<NodePaths, "stateDir">,
+  paths: Pick<NodePaths, "runDir" | "stateDir">,
   options: { readonly now: number; readonly olderThanMs: number },
 ): { readonly pending: string[]; readonly bad: string[] } {
-  const folder = tombstoneDir(paths);
   const pending: string[] = [];
   const bad: string[] = [];
-  for (const found of readTombstones(folder)) {
-    if ("problem" in found) bad.push(found.file);
-    else if (options.now - found.tombstone.at > options.olderThanMs) pending.push(found.file);
+  for (const folder of tombstoneDirs(paths)) {
+    for (const found of readTombstones(folder)) {
+      if ("problem" in found) bad.push(found.file);
+      else if (options.now - found.tombstone.at > options.olderThanMs) pending.push(found.file);
+    }
+    for (const name of listIfThere(folder))
+      if (name.endsWith(".bad")) bad.push(`${folder}/${name}`);
   }
-  for (const name of listIfThere(folder)) if (name.endsWith(".bad")) bad.push(`${folder}/${name}`);
   return { pending, bad };
 }
 

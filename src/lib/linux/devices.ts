@@ -61,7 +61,8 @@ export function hasDevice(sysRoot: string, name: string): boolean {
 
 /** Tells whether a PCI device is still on the bus, even when its interface lives in another network namespace. */
 export function hasPciDevice(sysRoot: string, pciAddress: string): boolean {
-  return isThere(join(sysRoot, "bus/pci/devices", pciAddress));
+  // An object's text may be anything; a path out of the folder is no device.
+  return !pciAddress.includes("/") && isThere(join(sysRoot, "bus/pci/devices", pciAddress));
 }
 
 /** A bond of RDMA NICs has a device of its own (mlx5_bond_0), and software RDMA sits on anything. */

@@ -21,6 +21,7 @@ export const O_WRONLY = 1;
 export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
+export const O_PATH = 0o10000000;
 export const O_NOFOLLOW = process.arch === "arm64" ? 0o100000 : 0o400000;
 const O_CLOEXEC = 0o2000000;
 const AT_FDCWD = -100;
@@ -151,6 +152,14 @@ export function identify(path: string): { dev: bigint; ino: bigint } {
   const major = BigInt(view.getUint32(136, true));
   const minor = BigInt(view.getUint32(140, true));
   return { dev: makedev(major, minor), ino: view.getBigUint64(32, true) };
+}
+
+/** Makes a system call of five arguments by its number; returns its result, below 0 when it failed. */
+export function systemCall(
+  number: number,
+  ...args: [number, Uint8Array | bigint, number, number, Uint8Array | null]
+): number {
+  return Number((lib ?? openLib()).syscall(number, ...args));
 }
 
 /** gnu_dev_makedev(3): how user space puts the two halves of a device number together. */

@@ -12,7 +12,7 @@ import {
   unlink,
 } from "./libc.ts";
 import { openSocket } from "./netlinksocket.ts";
-import { identifyOpen } from "./netnsfile.ts";
+import { identifyOpen, openNetnsFile } from "./netnsfile.ts";
 import { abandon, mkdir, mount, umount, unshare } from "./rarelibc.ts";
 import { kernelOn } from "./rtnetlink.ts";
 
@@ -23,9 +23,10 @@ const OWN = "/proc/thread-self/ns/net";
 export function openNetns(path: string): Netns {
   let fd: number;
   try {
-    fd = open(path);
+    fd = openNetnsFile(path);
   } catch (cause) {
     const code = codeOf(cause);
+    if (code === "NotNetns") throw cause;
     throw new Failure(`Cannot open the network namespace ${path}`, { code, cause });
   }
   try {
@@ -95,7 +96,7 @@ class NetnsFile implements Netns {
   constructor(path: string, fd: number) {
     this.path = path;
     this.fd = fd;
-    ({ dev: this.dev, ino: this.ino } = identifyOpen(fd, path));
+    ({ dev: this.dev, ino: this.ino } = identifyOpen(fd));
   }
 
   open(): Kernel {

@@ -36,6 +36,14 @@ export interface AttachmentDeps {
   readonly now: () => number;
   /** Content of /proc/sys/kernel/random/boot_id. */
   readonly bootId: string;
+  /** Detaches that were left while nicd was away and are not taken yet. */
+  readonly leftBehind?: LeftBehind;
+}
+
+/** The tombstones of single keys. */
+export interface LeftBehind {
+  holds(key: AttachmentKey): boolean;
+  remove(key: AttachmentKey): void;
 }
 
 /**
@@ -62,12 +70,18 @@ export class Attachments {
    * text.
    */
   attach(request: AttachRequest, hardware?: PodHardware): AttachReply {
-    const { store, now } = this.#deps;
+    const { store, now, leftBehind } = this.#deps;
+    // A DEL that is still to be taken came before this ADD, whatever the clock has said meanwhile.
+    if (leftBehind?.holds(request)) {
+      this.detach(request);
+      leftBehind.remove(request);
+    }
     const kept = store.records.find(request);
     if (kept) {
       this.#follow(kept, request);
       return { ...replyOf(kept), repeated: true };
     }
+    store.refuseLost();
     const at = now();
     if (store.graves.holds(request, at)) {
       throw new Failure(

@@ -21,6 +21,7 @@ export interface SandboxLister {
 export interface CollectorDeps {
   readonly attachments: Attachments;
   readonly log: Log;
+  /** Milliseconds of a clock that nobody sets, since any moment. */
   readonly now: () => number;
   readonly bootId: string;
   /** Undefined = this node was given no CRI socket. */
@@ -38,6 +39,8 @@ const maxLooks = 60;
 export class Collector {
   readonly #deps: CollectorDeps;
   #looks: SandboxLook[] = [];
+  /** Since when each attachment was there before a look, by our own clock: the recorded time is that of a clock that is set. */
+  #since = new Map<string, number>();
 
   constructor(deps: CollectorDeps) {
     this.#deps = deps;
@@ -50,10 +53,22 @@ export class Collector {
 
   /** Looks once and returns what is proven gone now; releases nothing. */
   async proofs(signal?: AbortSignal): Promise<Proof<AttachmentKey>[]> {
-    await this.#look(signal);
-    const { attachments, bootId, podUids, sandboxes, mountinfo } = this.#deps;
-    const records = new Map(attachments.list().map((record) => [keyText(record), record]));
-    return garbage([...records.values()].map(attachedOf), {
+    const { attachments, now, bootId, podUids, sandboxes, mountinfo } = this.#deps;
+    // Only what was there before the CRI was asked can be missing in its answer.
+    const before = attachments.list();
+    const at = now();
+    const since = new Map(
+      before.map((one) => [oneText(one), this.#since.get(oneText(one)) ?? at - 1]),
+    );
+    this.#since = since;
+    await this.#look(at, signal);
+    const still = attachments.list().filter((one) => since.has(oneText(one)));
+    const records = new Map(still.map((record) => [keyText(record), record]));
+    const attached = still.map((one) => ({
+      ...attachedOf(one),
+      attachedAt: since.get(oneText(one)) ?? at,
+    }));
+    return garbage(attached, {
       bootId,
       sandboxes: sandboxes ? this.#looks : undefined,
       netns: ({ key }) => {
@@ -74,13 +89,12 @@ export class Collector {
     return proofs.map(({ key }) => key);
   }
 
-  async #look(signal: AbortSignal | undefined): Promise<void> {
-    const { sandboxes, now, log } = this.#deps;
+  async #look(at: number, signal: AbortSignal | undefined): Promise<void> {
+    const { sandboxes, log } = this.#deps;
     if (!sandboxes) return;
-    const at = now();
     try {
       const ids = await sandboxes.list(signal);
-      // A clock that was set back would make looks seem further apart than they are.
+      // Looks from before a clock that went back would seem further apart than they are.
       const kept = this.#looks.filter((look) => look.at <= at);
       this.#looks = thin([...kept, { at, ids }]);
     } catch (error) {
@@ -121,16 +135,21 @@ export function readBootId(path = "/proc/sys/kernel/random/boot_id"): string {
   return text;
 }
 
-function attachedOf(record: AttachmentRecord): Attached<AttachmentKey> {
-  const { network, containerID, ifname, pod, bootId, attachedAt } = record;
+function attachedOf(record: AttachmentRecord): Omit<Attached<AttachmentKey>, "attachedAt"> {
+  const { network, containerID, ifname, pod, bootId } = record;
   const key = { network, containerID, ifname };
-  return { key, containerID, podUid: pod.uid, bootId, attachedAt };
+  return { key, containerID, podUid: pod.uid, bootId };
 }
 
 /** Keeps the last looks; the oldest go first. */
 function thin(looks: SandboxLook[]): SandboxLook[] {
   const span = (looks.at(-1)?.at ?? 0) - 10 * looksApartMs;
   return looks.filter((look) => look.at >= span).slice(-maxLooks);
+}
+
+/** A key that is attached anew is another attachment. */
+function oneText(record: AttachmentRecord): string {
+  return `${record.attachedAt} ${keyText(record)}`;
 }
 
 function keyText(key: AttachmentKey): string {

@@ -10,7 +10,7 @@ import { watchKernel } from "../linux/monitor.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
 import type { Log, LogLevel } from "../log.ts";
 import { faultCode } from "../node/contract.ts";
-import { socketPath, tombstoneDir } from "../node/paths.ts";
+import { socketPath, tombstoneDirs } from "../node/paths.ts";
 import { countingConfig } from "../plan/countingconfig.ts";
 import { logLevelOf } from "../plan/loglevel.ts";
 import type { Sha256 } from "../plan/names.ts";
@@ -126,7 +126,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
     const collector = new Collector({
       attachments,
       log,
-      now: Date.now,
+      now: () => performance.now(),
       bootId,
       sandboxes,
       podUids,
@@ -149,7 +149,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
         copies,
         collector,
         clock,
-        tombstones: tombstoneDir(paths),
+        tombstones: tombstoneDirs(paths),
         leaving,
         pace: () => paceOf(config()?.spec),
         measured: (rates) => view.setRates(rates),

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { databasePath, lockDir, tombstoneDir } from "../node/paths.ts";
+import { databasePath, lockDir, tombstoneDirs } from "../node/paths.ts";
 import type { NodePaths } from "../settings.ts";
 import { unmarkRecord } from "./recordmark.ts";
 
@@ -9,7 +9,7 @@ export function forgetNode(paths: Pick<NodePaths, "runDir" | "stateDir">): void 
   for (const file of [database, `${database}-wal`, `${database}-shm`])
     rmSync(file, { force: true });
   unmarkRecord(paths);
-  for (const folder of [tombstoneDir(paths), lockDir(paths)]) {
+  for (const folder of [...tombstoneDirs(paths), lockDir(paths)]) {
     rmSync(folder, { recursive: true, force: true });
   }
 }

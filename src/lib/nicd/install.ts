@@ -104,7 +104,10 @@ function look(folder: string, name: string): FolderEntry | undefined {
   }
 }
 
-/** Tells whether a plain file (no link) with exactly this content is there, and may be run by everybody. */
+/**
+ * Tells whether a plain file (no link) with exactly this content is there, that everybody may run and only we may change:
+ * nobody else owns it, and it has no second name.
+ */
 async function isIntact(path: string, digest: string): Promise<boolean> {
   let file: FileHandle;
   try {
@@ -117,6 +120,7 @@ async function isIntact(path: string, digest: string): Promise<boolean> {
   try {
     const found = await file.stat();
     if (!found.isFile() || (found.mode & 0o7777) !== 0o755) return false;
+    if (found.uid !== process.getuid?.() || found.nlink !== 1) return false;
     const hash = new Bun.CryptoHasher("sha256");
     for await (const chunk of chunksOf(file)) hash.update(chunk);
     return hash.digest("hex") === digest;

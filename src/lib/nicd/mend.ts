@@ -10,7 +10,7 @@ import { replayTombstones } from "./replay.ts";
 
 export interface MendDeps {
   /** Folder of the detaches that were left while nicd was away. */
-  readonly tombstones: string;
+  readonly tombstones: readonly string[];
   readonly attachments: Attachments;
   readonly collector: Pick<Collector, "proofs" | "release">;
   readonly pools: PoolMirror;
@@ -43,12 +43,15 @@ export async function mendNode({ dryRun }: MendRequest, deps: MendDeps): Promise
 }
 
 function takeTombstones(dryRun: boolean, deps: MendDeps): string[] {
-  const steps = readTombstones(deps.tombstones).map((found) =>
-    "problem" in found
-      ? `set ${found.file} aside: ${found.problem}`
-      : `take the DEL of ${found.tombstone.key.ifname} of container ${found.tombstone.key.containerID} that waits in ${found.file}`,
-  );
-  if (!dryRun) replayTombstones(deps.tombstones, deps.attachments, deps.log);
+  const steps = deps.tombstones
+    .flatMap(readTombstones)
+    .map((found) =>
+      "problem" in found
+        ? `set ${found.file} aside: ${found.problem}`
+        : `take the DEL of ${found.tombstone.key.ifname} of container ${found.tombstone.key.containerID} that waits in ${found.file}`,
+    );
+  if (!dryRun)
+    for (const folder of deps.tombstones) replayTombstones(folder, deps.attachments, deps.log);
   return steps;
 }
 

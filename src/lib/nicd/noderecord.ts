@@ -1,11 +1,14 @@
 import { faultPoint } from "../faultpoint.ts";
 import type { Log } from "../log.ts";
 import type { AttachmentKey } from "../node/contract.ts";
-import { databasePath, tombstoneDir } from "../node/paths.ts";
+import { databasePath, tombstoneDirs } from "../node/paths.ts";
+import { holdsTombstone, removeTombstone, tombstoneFile } from "../node/tombstone.ts";
 import type { NodePaths } from "../settings.ts";
 import { Attachments } from "./attachments.ts";
 import { releaseOldBoots } from "./collector.ts";
+import { takeFolder } from "./ownfolder.ts";
 import { markRecord, refuseLostRecord } from "./recordmark.ts";
+import { recordTrouble } from "./recordtrouble.ts";
 import { replayTombstones } from "./replay.ts";
 import { openStore, type Store } from "./store.ts";
 import { StoredView } from "./view.ts";
@@ -19,18 +22,22 @@ export interface NodeRecord {
   readonly released: readonly AttachmentKey[];
 }
 
+export interface RecordOptions {
+  readonly paths: Pick<NodePaths, "runDir" | "stateDir">;
+  readonly node: string;
+  readonly bootId: string;
+  readonly now: () => number;
+  readonly log: Log;
+}
+
 /**
  * Opens the record and brings it up to date, in the order that is safe: attachments of an earlier boot go, then the
  * detaches that were left while nicd was away are taken. Serve only after this. `node` = this node's name.
  */
-export function openNodeRecord(options: {
-  paths: Pick<NodePaths, "runDir" | "stateDir">;
-  node: string;
-  bootId: string;
-  now: () => number;
-  log: Log;
-}): NodeRecord {
-  const { paths, node, bootId, now, log } = options;
+export function openNodeRecord(options: RecordOptions): NodeRecord {
+  const { paths, bootId } = options;
+  takeFolder(paths.runDir);
+  takeFolder(paths.stateDir);
   const store = openStore(databasePath(paths));
   try {
     refuseLostRecord(paths, { bootId, used: store.meta("bootId") !== undefined });
@@ -38,14 +45,32 @@ export function openNodeRecord(options: {
     store.close();
     throw error;
   }
+  try {
+    return bringUpToDate(store, options);
+  } catch (error) {
+    store.close();
+    throw recordTrouble(error) ?? error;
+  }
+}
+
+function bringUpToDate(store: Store, options: RecordOptions): NodeRecord {
+  const { paths, node, bootId, now, log } = options;
   const view = new StoredView(store, node);
-  const attachments = new Attachments({ store, view, log, now, bootId });
+  const folders = tombstoneDirs(paths);
+  const leftBehind = {
+    holds: (key: AttachmentKey) => folders.some((folder) => holdsTombstone(folder, key)),
+    remove(key: AttachmentKey) {
+      for (const folder of folders) removeTombstone(tombstoneFile(folder, key));
+    },
+  };
+  const attachments = new Attachments({ store, view, log, now, bootId, leftBehind });
   faultPoint("nicd.start.opened");
   const released = releaseOldBoots(attachments, bootId, log);
   faultPoint("nicd.start.released");
-  store.setMeta("bootId", bootId);
+  // Nothing is written where nothing has changed: a node whose disk is full starts all the same.
+  if (store.meta("bootId") !== bootId) store.setMeta("bootId", bootId);
   markRecord(paths, bootId);
-  replayTombstones(tombstoneDir(paths), attachments, log);
+  for (const folder of folders) replayTombstones(folder, attachments, log);
   faultPoint("nicd.start.replayed");
   return { store, view, attachments, released };
 }

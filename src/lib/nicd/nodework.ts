@@ -45,8 +45,8 @@ export interface NodeWorkDeps {
   readonly collector: Collector;
   readonly clock: Clock;
   readonly log: Log;
-  /** Folder of the detaches that were left while nicd was away. */
-  readonly tombstones: string;
+  /** Folders of the detaches that were left while nicd was away. */
+  readonly tombstones: readonly string[];
   /** Whether this host leaves for good; undefined while that is not known. */
   readonly leaving: () => boolean | undefined;
   /** Follows Config. */
@@ -187,7 +187,8 @@ export class NodeWork {
         }
         return { after: rateIntervalMs };
       case "collect":
-        replayTombstones(this.#deps.tombstones, this.#deps.attachments, this.#deps.log);
+        for (const folder of this.#deps.tombstones)
+          replayTombstones(folder, this.#deps.attachments, this.#deps.log);
         await this.#deps.collector.collect();
         return { after: collectMs };
     }

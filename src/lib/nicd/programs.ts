@@ -1,4 +1,4 @@
-import { type Stats, statSync } from "node:fs";
+import { lstatSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { explain } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -56,7 +56,7 @@ export class CniPrograms {
       const known = this.#verified && sameFile(this.#verified) ? this.#digest : undefined;
       const { version, changed } = await installPrograms(this.#options, this.#digest, { known });
       const path = join(folder, version);
-      this.#verified = { path, stats: statSync(path) };
+      this.#verified = { path, stats: lstatSync(path) };
       if (changed) log.info("installed the CNI programs", { folder, version });
       this.#say({ status: "True", reason: "Installed", message: `${version} is in place` });
       return true;
@@ -91,7 +91,7 @@ export class CniPrograms {
 }
 
 function sameFile(of: { readonly path: string; readonly stats: Stats }): boolean {
-  const now = statSync(of.path, { throwIfNoEntry: false });
+  const now = lstatSync(of.path, { throwIfNoEntry: false });
   const { stats } = of;
   return (
     now !== undefined &&

@@ -27,7 +27,7 @@ export function openRecordFile(paths: Pick<NodePaths, "stateDir">): RecordFile |
     if (found !== schemaVersion) {
       throw new Failure(`it has schema version ${found}, this multinic knows ${schemaVersion}`);
     }
-    const store = new Store(db);
+    const store = new Store(db, file);
     return { store, bootId: store.meta("bootId") ?? "", node: nodeOf(store) };
   } catch (cause) {
     db?.close();

@@ -28,11 +28,9 @@ export function replayTombstones(folder: string, attachments: Attachments, log: 
   return taken;
 }
 
-/** A tombstone older than the attachment was meant for an earlier one of that key. */
+/** It is younger than the attachment of its key: an attach takes what was left of that key first. */
 function take(tombstone: Tombstone, attachments: Attachments, log: Log): void {
-  const { key, at } = tombstone;
-  const attached = attachments.find(key);
-  if (attached && attached.attachedAt > at) return;
+  const { key } = tombstone;
   const { released } = attachments.detach(key);
   log.info("replayed a tombstone", { ...key, released });
 }

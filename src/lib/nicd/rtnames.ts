@@ -27,7 +27,9 @@ export function writeTableNames(iproute2Dir: string, names: readonly NamedTable[
       mkdirSync(join(iproute2Dir, folder), { recursive: true });
       // A name without .conf, so that no ip reads half a file.
       const draft = `${path}.new`;
-      writeFileSync(draft, text, { mode: 0o644 });
+      // What lies there may be a link to somewhere else: a new file is made, none is followed.
+      rmSync(draft, { force: true });
+      writeFileSync(draft, text, { mode: 0o644, flag: "wx" });
       renameSync(draft, path);
     }
   } catch (error) {

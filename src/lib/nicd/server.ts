@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf, explain, Failure, InvalidInput } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -15,8 +15,10 @@ import {
 } from "../node/contract.ts";
 import type { Attachments } from "./attachments.ts";
 import { wantsHardware } from "./choice.ts";
+import { takeFolder } from "./ownfolder.ts";
 import type { PodHardware } from "./podhardware.ts";
 import { readiness } from "./readiness.ts";
+import { recordTrouble } from "./recordtrouble.ts";
 import { readAttach, readGc, readKey, readMend, readRecord, readStatus } from "./requests.ts";
 import type { NodeView } from "./view.ts";
 
@@ -52,7 +54,7 @@ const maxBody = 1024 * 1024;
 
 /** Serves the node contract on a unix socket that only root can reach; throws when another nicd already does. */
 export async function serveNode(deps: ServerDeps): Promise<NodeServer> {
-  prepareFolder(dirname(deps.socket));
+  takeFolder(dirname(deps.socket));
   await clearSocket(deps.socket);
   const server = Bun.serve({
     unix: deps.socket,
@@ -93,7 +95,8 @@ async function answer(request: Request, deps: ServerDeps): Promise<Response> {
     const reply = await handlers[verb](body, deps);
     observe();
     return Response.json(reply);
-  } catch (error) {
+  } catch (cause) {
+    const error = recordTrouble(cause) ?? cause;
     observe(faultOf(error));
     return refuse(error, deps.log);
   }
@@ -141,8 +144,9 @@ function told<T>(request: AttachRequest, attach: () => T, refused: ServerDeps["r
   try {
     return attach();
   } catch (error) {
-    refused?.(request, error);
-    throw error;
+    const why = recordTrouble(error) ?? error;
+    refused?.(request, why);
+    throw why;
   }
 }
 
@@ -153,13 +157,27 @@ async function readBody(request: Request, withinMs: number): Promise<unknown> {
     withinMs,
   );
   try {
-    const text = await Promise.race([request.text(), late.promise]);
+    const text = await Promise.race([textOf(request), late.promise]);
     return JSON.parse(text);
   } catch (error) {
     throw error instanceof SyntaxError ? bad(`the body is not JSON (${error.message})`) : error;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Bun holds bodies that say their length to the limit; one that comes in chunks is counted here. */
+async function textOf(request: Request): Promise<string> {
+  if (request.headers.has("content-length") || !request.body) return request.text();
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  for await (const chunk of request.body) {
+    length += chunk.length;
+    if (length > maxBody) throw bad(`the body is longer than ${maxBody} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function bad(why: string): InvalidInput {
@@ -195,18 +213,6 @@ function messages(error: unknown): string[] {
 
 function fault(status: number, body: NodeFault): Response {
   return Response.json(body, { status });
-}
-
-/** Makes the socket's folder and keeps everybody else out of it; a folder that is not ours is refused. */
-function prepareFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const found = lstatSync(folder);
-  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
-    throw new Failure(
-      `Cannot serve in ${folder}: it is ${found.isDirectory() ? `owned by user ${found.uid}` : "no folder"}; remove it and start again`,
-    );
-  }
-  chmodSync(folder, 0o700);
 }
 
 /** Removes the socket of an nicd that was killed; throws when somebody still listens on it. */

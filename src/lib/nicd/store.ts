@@ -1,10 +1,12 @@
 import { Database } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { Failure } from "../errors.ts";
+import { codeOf, Failure } from "../errors.ts";
+import { faultCode } from "../node/contract.ts";
 import { refuseNetworkFilesystem } from "./filesystem.ts";
 import { Graves } from "./graves.ts";
 import { Records } from "./records.ts";
+import { recordTrouble } from "./recordtrouble.ts";
 import { RoutingTables } from "./routingtables.ts";
 import { schemaSteps, schemaVersion } from "./schema.ts";
 
@@ -14,9 +16,13 @@ export class Store {
   readonly graves: Graves;
   readonly tables: RoutingTables;
   readonly #db: Database;
+  readonly #file: string;
+  readonly #opened: FileIdentity | undefined;
 
-  constructor(db: Database) {
+  constructor(db: Database, file: string) {
     this.#db = db;
+    this.#file = file;
+    this.#opened = identityOf(file);
     this.records = new Records(db);
     this.graves = new Graves(db);
     this.tables = new RoutingTables(db);
@@ -25,6 +31,19 @@ export class Store {
   /** Runs `work` in one transaction: all of it is durable when this returns, or nothing of it happened. */
   transaction<T>(work: () => T): T {
     return this.#db.transaction(work).immediate();
+  }
+
+  /**
+   * Throws code 11 when the file is no longer the one that was opened: what is written now would be gone at the next start, and
+   * its addresses would be given again.
+   */
+  refuseLost(): void {
+    const now = identityOf(this.#file);
+    if (now && now.ino === this.#opened?.ino && now.dev === this.#opened.dev) return;
+    throw new Failure(
+      `Cannot record anything in ${this.#file}: it was ${now ? "replaced" : "deleted"} while nicd runs; put it back, or drain the node and reboot it`,
+      { code: String(faultCode.tryLater) },
+    );
   }
 
   /** Returns one value kept under a name (`bootId`). */
@@ -66,6 +85,12 @@ export class Store {
   }
 }
 
+type FileIdentity = Pick<Stats, "dev" | "ino">;
+
+function identityOf(file: string): FileIdentity | undefined {
+  return statSync(file, { throwIfNoEntry: false });
+}
+
 /**
  * Opens the record, making it when it is not there. Throws when its folder is on a network filesystem, when a newer
  * multinic wrote it, or when SQLite finds it damaged: a record that cannot be read is never started afresh.
@@ -78,11 +103,12 @@ export function openStore(file: string, options: { mountinfo?: string } = {}): S
   try {
     db = new Database(file, { create: true, strict: true });
     prepare(db, file);
-    return new Store(db);
+    return new Store(db, file);
   } catch (error) {
     db?.close();
     if (error instanceof Failure) throw error;
-    throw damaged(file, error);
+    const harmed = /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error) ?? "");
+    throw (harmed ? undefined : recordTrouble(error)) ?? damaged(file, error);
   }
 }
 

@@ -20,6 +20,14 @@ export function underWayDir(paths: Pick<NodePaths, "runDir">): string {
   return `${paths.runDir}/adding`;
 }
 
+/**
+ * Returns every folder that may hold such detaches: beside the record, and below /run for when that disk is full or read-only
+ * (a reboot empties it, and ends every attachment).
+ */
+export function tombstoneDirs(paths: Pick<NodePaths, "runDir" | "stateDir">): string[] {
+  return [tombstoneDir(paths), `${paths.runDir}/tombstones`];
+}
+
 /** Returns the folder of the per-node locks that bound how many CNI processes do kernel work at once. */
 export function lockDir(paths: Pick<NodePaths, "runDir">): string {
   return `${paths.runDir}/locks`;

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -53,6 +54,20 @@ export function writeTombstone(folder: string, tombstone: Tombstone): void {
   }
 }
 
+/** Leaves it in the first of several folders that takes it; throws what the first one said when none does. */
+export function writeTombstoneSomewhere(folders: readonly string[], tombstone: Tombstone): void {
+  let first: unknown;
+  for (const folder of folders) {
+    try {
+      writeTombstone(folder, tombstone);
+      return;
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
 /** Reads every tombstone of a folder, by name; a folder that is not there has none. */
 export function readTombstones(folder: string): FoundTombstone[] {
   let names: string[];
@@ -66,6 +81,16 @@ export function readTombstones(folder: string): FoundTombstone[] {
     .filter((name) => name.endsWith(".json") && !name.startsWith("."))
     .sort()
     .map((name) => readOne(`${folder}/${name}`));
+}
+
+/** Returns the file that a key's tombstone is in. */
+export function tombstoneFile(folder: string, key: AttachmentKey): string {
+  return `${folder}/${keyFileName(key)}.json`;
+}
+
+/** Tells whether a key's tombstone is in a folder. */
+export function holdsTombstone(folder: string, key: AttachmentKey): boolean {
+  return existsSync(tombstoneFile(folder, key));
 }
 
 /** Deletes a tombstone that has been replayed. */
@@ -111,7 +136,9 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function writeDurably(file: string, text: string): void {
-  const fd = openSync(file, "w", 0o600);
+  // A new file, never one that a link of this name leads to (O_EXCL); a process of our number may have died here.
+  rmSync(file, { force: true });
+  const fd = openSync(file, "wx", 0o600);
   try {
     writeSync(fd, text);
     fsyncSync(fd);

@@ -6,7 +6,7 @@ import { serveNode } from "../../../src/lib/nicd/server.ts";
 import { verbs } from "../../../src/lib/node/contract.ts";
 import { readTombstones } from "../../../src/lib/node/tombstone.ts";
 import { attachRequest, testNode } from "../../support/attachments.ts";
-import { fuzz } from "../../support/fuzz.ts";
+import { fuzz, runsOf } from "../../support/fuzz.ts";
 import { mutateJson, mutateText } from "../../support/mutate.ts";
 import { random } from "../../support/random.ts";
 
@@ -39,7 +39,8 @@ test("nicd answers 2,000 mutated requests over its socket in its form, and keeps
   const of = random(32);
   const held = new Set<string>();
   try {
-    for (let i = 0; i < 2000; i++) {
+    const runs = runsOf(2000);
+    for (let i = 0; i < runs; i++) {
       const verb = of.pick([...verbs, "attach"]);
       const fresh = {
         ...whole,

@@ -75,14 +75,59 @@ describe("Collector", () => {
     expect(lines[0]).toContain("connection refused");
   });
 
-  test("does not take a clock that was set back for 30 s between two looks", async () => {
-    using node = twoLost();
-    const one = collector(node, { sandboxes: { list: async () => new Set(["c2"]) } });
-    node.clock.now += 600_000;
+  test.each([
+    ["back an hour", -3_600_000],
+    ["forward a year", 365 * 86_400_000],
+  ])(
+    "counts by a clock that nobody sets: the node's may go %s before, between and after the looks",
+    async (_, jump) => {
+      for (const at of [0, 1, 2]) {
+        using node = twoLost();
+        let own = 5;
+        const one = new Collector({
+          attachments: node.attachments,
+          log: silentLog,
+          now: () => own,
+          bootId: "boot-1",
+          sandboxes: { list: async () => new Set(["c2"]) },
+          podUids: () => undefined,
+          mountinfo,
+        });
+        if (at === 0) node.clock.now += jump;
+        expect(await one.collect()).toEqual([]);
+        if (at === 1) node.clock.now += jump;
+        own += 29_999;
+        expect(await one.collect()).toEqual([]);
+        if (at === 2) node.clock.now += jump;
+        own += 1;
+        expect(names(await one.collect())).toEqual(["c1"]);
+      }
+    },
+  );
+
+  test("holds no look against an attachment that came after it began", async () => {
+    using node = testNode();
+    let own = 0;
+    const netns = join(node.folder, "c1");
+    const one = new Collector({
+      attachments: node.attachments,
+      log: silentLog,
+      now: () => own,
+      bootId: "boot-1",
+      sandboxes: {
+        async list() {
+          if (node.attachments.list().length === 0)
+            node.attachments.attach(attachRequest("c1", { netns }));
+          return new Set<string>();
+        },
+      },
+      podUids: () => undefined,
+      mountinfo,
+    });
     await one.collect();
-    node.clock.now -= 500_000;
+    own += 30_000;
     expect(await one.collect()).toEqual([]);
-    node.clock.now += 30_000;
+    own += 30_000;
     expect(names(await one.collect())).toEqual(["c1"]);
   });
 

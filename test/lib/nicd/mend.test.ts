@@ -20,7 +20,7 @@ function depsOf(node: TestNode, change: Partial<MendDeps> = {}): MendDeps {
     podUids: () => undefined,
   });
   return {
-    tombstones: join(node.folder, "tombstones"),
+    tombstones: [join(node.folder, "tombstones")],
     attachments,
     collector,
     pools: { behind: () => [], mirror: async () => {} },
@@ -37,11 +37,12 @@ describe("mendNode", () => {
     node.attachments.attach(attachRequest("c1"));
     node.attachments.attach(attachRequest("c2"));
     const { network, containerID, ifname } = attachRequest("c1");
-    writeTombstone(deps.tombstones, {
+    const folder = join(node.folder, "tombstones");
+    writeTombstone(folder, {
       key: { network, containerID, ifname },
       at: node.clock.now + 1,
     });
-    const before = readdirSync(deps.tombstones);
+    const before = readdirSync(folder);
     const dry = await mendNode({ dryRun: true }, deps);
     expect(dry.failures).toEqual([]);
     expect(dry.steps.map((step) => step.split(" (")[0])).toEqual([
@@ -50,12 +51,12 @@ describe("mendNode", () => {
       "release net1 of default/pod-c2 on net",
     ]);
     expect(node.attachments.list().length).toBe(2);
-    expect(readdirSync(deps.tombstones)).toEqual(before);
+    expect(readdirSync(folder)).toEqual(before);
 
     const done = await mendNode({ dryRun: false }, deps);
     expect(done.steps.length).toBe(2);
     expect(node.attachments.list()).toEqual([]);
-    expect(existsSync(join(deps.tombstones, before[0] ?? ""))).toBe(false);
+    expect(existsSync(join(folder, before[0] ?? ""))).toBe(false);
   });
 
   test("frees nothing without proof", async () => {
