@@ -91,7 +91,9 @@ export class Leaders implements AsyncDisposable {
     const log = Bun.file(join(folder, `${user}.log`));
     await Bun.write(log, "");
     const flags = ["--kubeconfig", kubeconfig, "--namespace", namespace, "--health-port", "0"];
-    const child = Bun.spawn([multinic, "operator", ...flags], {
+    // It dies with this process, however that dies (prctl(2), PR_SET_PDEATHSIG).
+    const command = ["setpriv", "--pdeathsig", "KILL", multinic, "operator", ...flags];
+    const child = Bun.spawn(command, {
       env: {
         PATH: searchPath(),
         HOSTNAME: user,
