@@ -21,6 +21,7 @@ export function createOptionalInformer<K extends KindName>(
   options: InformerOptions,
 ): OptionalStore<Kinds[K]> {
   const { log } = options;
+  const { versions } = kube;
   const first = Promise.withResolvers<void>();
   const listeners = new Set<() => void>();
   let installed: boolean | undefined;
@@ -46,6 +47,15 @@ export function createOptionalInformer<K extends KindName>(
         throw error;
       }
     },
+    ...(versions && {
+      versions: async (asked, selection) => {
+        try {
+          return await versions(asked, selection);
+        } catch (error) {
+          throw relist(error);
+        }
+      },
+    }),
     watch(asked, selection, signal) {
       // A watch begins when the list has been taken in.
       answer({ installed: true });
@@ -88,7 +98,11 @@ async function* listedAgain<T>(events: AsyncIterable<WatchEvent<T>>): AsyncItera
   try {
     yield* events;
   } catch (error) {
-    if (codeOf(error) !== "NotFound") throw error;
-    throw new Failure("The kind is no longer served", { code: "Expired", cause: error });
+    throw relist(error);
   }
+}
+
+function relist(error: unknown): unknown {
+  if (codeOf(error) !== "NotFound") return error;
+  return new Failure("The kind is no longer served", { code: "Expired", cause: error });
 }

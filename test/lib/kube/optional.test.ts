@@ -20,7 +20,7 @@ const policy = {
 /** Follows NicClusterPolicies of a server, looking again at once. */
 function follow(kube: Kube) {
   const stop = new AbortController();
-  const options = { log: silentLog, signal: stop.signal, minMs: 5, maxMs: 20 };
+  const options = { log: silentLog, signal: stop.signal, minMs: 5, maxMs: 20, auditMs: 1 };
   const store = createOptionalInformer(kube, "NicClusterPolicy", options);
   const until = (what: string, look: () => boolean) =>
     eventually(what, async () => (look() ? { value: true } : { not: String(store.installed) }));
