@@ -109,7 +109,9 @@ export async function startEnclosure(folder: string): Promise<Enclosure> {
     async removeNode(n) {
       if (!nodes.has(n)) return;
       nodes.delete(n);
-      await batch([`netns del node${n}`]);
+      // The kernel empties a namespace some time later, and the next wires have the same names.
+      const ports = wired.map((_, i) => `link del n${n}-eth${i}`);
+      await batch([...ports, `netns del node${n}`]);
       for (const other of nodes) await of(`node${other}`, [`route del ${podNet(n)}`]);
     },
     async must(machine, command) {

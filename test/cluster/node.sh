@@ -1,5 +1,5 @@
 # The first process of a node, in a network, mount and PID namespace of its own. All paths are then those of any node, and
-# nothing is left in the machine's /etc, /opt, /run or /var. $1: the node's folder on a disk, $2: file that says it is ready.
+# nothing is left in the machine's /etc, /opt, /run or /var. $1: the node's folder on a disk, $2: file that says it is ready, $3: this boot's id.
 set -e
 S=$1
 mkdir -p $S/cg $S/containerd $S/kubelet
@@ -13,6 +13,10 @@ mount --rbind $S/cg /sys/fs/cgroup
 umount -R $S/cg
 mount -t tmpfs tmpfs /run
 mkdir -p /run/netns /run/lock
+# All nodes run on one kernel, which has one boot id: the node's own daemons see this one here, containers through runtime.sh.
+echo "$3" > /run/boot_id
+mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
+cp "$(dirname "$0")/runtime.sh" /run/runtime
 for d in etc opt var/lib var/log; do
   mkdir -p $S/over/$d/up $S/over/$d/work
   mount -t overlay overlay -o lowerdir=/$d,upperdir=$S/over/$d/up,workdir=$S/over/$d/work /$d

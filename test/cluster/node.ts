@@ -37,9 +37,7 @@ export interface Node {
   readonly sysRoot: string;
   /** Cuts the power: every process of the node is killed at once. */
   cut(): Promise<void>;
-  /** Lets a node that is off forget its containers and images, as one whose runtime starts afresh at each boot. */
-  forgetPods(): void;
-  /** Starts it again, with the disk it had and NICs as new. */
+  /** Starts it again: another boot id, the disk it had, NICs as new, namespaces and /run gone. */
   boot(): Promise<void>;
   /** Ends it for good and removes what it left. */
   stop(): Promise<void>;
@@ -103,7 +101,16 @@ export async function startNode(n: number, options: NodeOptions): Promise<Node> 
     const script = join(import.meta.dir, "node.sh");
     const first = startDaemon(folder, "init", [
       ...enclosure.inside(name, ["unshare", "--mount", "--pid", "--fork", "--mount-proc"]),
-      ...["--kill-child", "--propagation", "private", "sh", script, folder, ready],
+      ...[
+        "--kill-child",
+        "--propagation",
+        "private",
+        "sh",
+        script,
+        folder,
+        ready,
+        crypto.randomUUID(),
+      ],
     ]);
     daemons = [first];
     await waitFor(`first process of ${name}`, async () => existsSync(ready), { daemons });
@@ -176,9 +183,6 @@ export async function startNode(n: number, options: NodeOptions): Promise<Node> 
       await cut();
       await enclosure.removeNode(n);
       on = false;
-    },
-    forgetPods() {
-      rmSync(join(folder, "containerd"), { recursive: true });
     },
     async boot() {
       await enclosure.addNode(n);

@@ -1,18 +1,30 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { environment } from "../../src/lib/settings.ts";
+import { connect } from "../contract/api-client.ts";
 import { cgroupsNamed } from "./cgroups.ts";
+import { toolsImage } from "./images.ts";
 import { startRealCluster } from "./real-cluster.ts";
+import { scenario } from "./scenario.ts";
 import { daemonSteps } from "./steps-daemons.ts";
+import { deviceSteps } from "./steps-devices.ts";
 import { endSteps } from "./steps-ends.ts";
 import { imageSteps } from "./steps-image.ts";
 import { installSteps } from "./steps-install.ts";
 import { nodeSteps } from "./steps-nodes.ts";
 import { podSteps } from "./steps-pods.ts";
+import { troubleSteps, troublesCounted } from "./steps-troubles.ts";
 import { Story } from "./story.ts";
+import { type Visit, visitSteps } from "./visit.ts";
+
+const own = environment()["KUBECONFIG"];
+
+if (own) describe(`multinic on the cluster of ${own}`, () => visitSteps(() => visitTo(own)));
+else describe("multinic on real nodes", tellStory);
 
 /** One cluster, one story: each step begins where the one before ended. */
-describe("multinic on real nodes", () => {
+function tellStory(): void {
   const story = new Story();
   let stop = async () => {};
 
@@ -26,8 +38,17 @@ describe("multinic on real nodes", () => {
 
   installSteps(story);
   imageSteps(story);
+  troubleSteps(story);
   daemonSteps(story);
   podSteps(story);
+  troublesCounted(story);
+  deviceSteps(story);
+  visitSteps(() => ({
+    on: scenario(story.cluster, { network: "visit", namespace: "visiting" }),
+    subnet: "198.18.0.0/16",
+    plugin: "macvlan",
+    image: toolsImage,
+  }));
   nodeSteps(story);
   endSteps(story);
 
@@ -41,7 +62,21 @@ describe("multinic on real nodes", () => {
     expect(cgroupsNamed(basename(folder))).toEqual([]);
     expect(existsSync(folder)).toBe(false);
   });
-});
+}
+
+/** A cluster of the user's own, on which multinic is installed. */
+function visitTo(kubeconfigPath: string): Visit {
+  const env = environment();
+  const name = `multinic-visit-${crypto.randomUUID().slice(0, 8)}`;
+  const api = connect(readFileSync(kubeconfigPath, "utf8"));
+  const on = scenario({ api, kubeconfigPath, nodes: [] }, { network: name, namespace: name });
+  return {
+    on,
+    subnet: env["VISIT_SUBNET"] || "198.18.0.0/16",
+    plugin: env["VISIT_PLUGIN"] || "ipvlan",
+    image: env["VISIT_IMAGE"] || "busybox:1.36",
+  };
+}
 
 /** Returns the processes that have the cluster's folder among their mounts or arguments. */
 function processesOf(folder: string): string[] {

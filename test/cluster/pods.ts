@@ -9,6 +9,8 @@ export interface PodWish {
   readonly networks?: string;
   readonly node?: string;
   readonly labels?: Record<string, string>;
+  /** Default: the one that the test's nodes hold. */
+  readonly image?: string;
 }
 
 /** Spec and metadata of a pod that waits to be told what to do. */
@@ -22,9 +24,18 @@ export function podTemplate(wish: PodWish) {
       ...(wish.node && { nodeSelector: { "kubernetes.io/hostname": wish.node } }),
       dnsPolicy: "Default",
       terminationGracePeriodSeconds: 2,
-      containers: [{ name: "main", image: toolsImage, imagePullPolicy: "Never" }],
+      containers: [container(wish.image)],
     },
   };
+}
+
+/** PID 1 has no default action for SIGTERM: without a handler every deletion takes the whole grace period. */
+const wait = ["/bin/sh", "-c", "trap exit TERM; while :; do sleep 3600 & wait; done"];
+
+function container(image: string | undefined) {
+  return image === undefined
+    ? { name: "main", image: toolsImage, imagePullPolicy: "Never" }
+    : { name: "main", image, imagePullPolicy: "IfNotPresent", command: wait };
 }
 
 /** A pod of the default namespace. */
@@ -37,10 +48,10 @@ export function pod(name: string, wish: PodWish) {
 export function workload(
   kind: "Deployment" | "StatefulSet",
   name: string,
-  of: { readonly replicas: number; readonly networks: string },
+  of: { readonly replicas: number; readonly networks: string; readonly image?: string },
 ) {
   const labels = { app: name };
-  const template = podTemplate({ networks: of.networks, labels });
+  const template = podTemplate({ ...of, labels });
   const spread = {
     maxSkew: 1,
     topologyKey: "kubernetes.io/hostname",
@@ -64,6 +75,7 @@ export function workload(
 export interface SeenPod {
   readonly metadata: {
     readonly name: string;
+    readonly namespace: string;
     readonly uid: string;
     readonly annotations?: Record<string, string>;
     readonly deletionTimestamp?: string;
@@ -84,7 +96,7 @@ export function isReady(seen: SeenPod): boolean {
 export function attachedTo(seen: SeenPod, network: string): NetworkStatus[] {
   const text = seen.metadata.annotations?.[networkStatusAnnotation] ?? "[]";
   const all: NetworkStatus[] = JSON.parse(text);
-  return all.filter(({ name }) => name === `default/${network}`);
+  return all.filter(({ name }) => name === `${seen.metadata.namespace}/${network}`);
 }
 
 /** Returns a pod's address on its NIC of a plane: `net1-0`, `net1-1`. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Api, connect } from "../contract/api-client.ts";
+import { auditFlags } from "./audit.ts";
 import { builtImage } from "./built-image.ts";
 import type { MultusKind } from "./cni-files.ts";
 import { etcdFlags, managerFlags, serverFlags } from "./control-plane.ts";
@@ -72,6 +73,7 @@ export async function startRealCluster(kinds: readonly MultusKind[]): Promise<Re
         join(bin, "kube-apiserver"),
         ...serverFlags(pki, etcdPorts.client),
         ...namespaceFlags(pki),
+        ...auditFlags(folder),
       ]);
       const look = async () => (await api.call("GET", "/readyz")).body === "ok";
       await waitFor("API server", look, { daemons: [etcd, daemon] });
@@ -152,7 +154,8 @@ function namespaceFlags(pki: string): string[] {
     "--bind-address=0.0.0.0",
     `--advertise-address=${controlAddress}`,
     "--secure-port=443",
-    "--enable-admission-plugins=NodeRestriction",
+    // As OpenShift has it: whoever says that an owner waits for its own must have a right to the owner's finalizers.
+    "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
     "--enable-aggregator-routing=true",
     `--kubelet-client-certificate=${join(pki, "admin.crt")}`,
     `--kubelet-client-key=${join(pki, "admin.key")}`,

@@ -6,7 +6,9 @@ import type { RealCluster } from "./real-cluster.ts";
 
 /** Name of the network that the pods of the scenario hang on. */
 export const network = "planes";
-const planes = [0, 1];
+
+/** What a scenario needs of a cluster. */
+export type ScenarioCluster = Pick<RealCluster, "api" | "kubeconfigPath" | "nodes">;
 
 /** Pods that talk to each other all the time while something happens around them. */
 export interface Conversation {
@@ -17,8 +19,13 @@ export interface Conversation {
 export type Scenario = ReturnType<typeof scenario>;
 
 /** What the steps of the scenario do with a cluster, in their own words. */
-export function scenario(cluster: RealCluster) {
+export function scenario(
+  cluster: ScenarioCluster,
+  own: { readonly network: string; readonly namespace: string } = { network, namespace: "default" },
+) {
   const { api } = cluster;
+  /** How many NICs a pod has on the network. */
+  const nicsOf = (one: SeenPod) => attachedTo(one, own.network).map((_, i) => i);
 
   /** Applies objects as a user does, validated by the server. */
   async function apply(...objects: unknown[]): Promise<void> {
@@ -44,7 +51,9 @@ export function scenario(cluster: RealCluster) {
   }
 
   function pods(label: string): Promise<SeenPod[]> {
-    return items(`/api/v1/namespaces/default/pods?labelSelector=${encodeURIComponent(label)}`);
+    return items(
+      `/api/v1/namespaces/${own.namespace}/pods?labelSelector=${encodeURIComponent(label)}`,
+    );
   }
 
   /** Waits until `count` pods are ready with a NIC on each plane, and returns them. */
@@ -77,13 +86,15 @@ export function scenario(cluster: RealCluster) {
   /** Waits until the pools hold exactly the addresses that these pods have. */
   function mirrored(seen: readonly SeenPod[], limitMs = 60_000): Promise<true> {
     const wanted = seen
-      .flatMap((p) => attachedTo(p, network).flatMap((nic) => nic.ips))
+      .flatMap((p) => attachedTo(p, own.network).flatMap((nic) => nic.ips))
       .sort()
       .join(" ");
     return eventually(
       "the pools",
       async () => {
-        const pools = await items("/apis/multinic.fms.io/v1/ippools");
+        const pools = await items(
+          `/apis/multinic.fms.io/v1/ippools?labelSelector=netname%3D${own.network}`,
+        );
         const held = pools
           .flatMap((pool) => pool.spec.allocations.map((one: { address: string }) => one.address))
           .sort()
@@ -94,12 +105,12 @@ export function scenario(cluster: RealCluster) {
     );
   }
 
-  /** Sends from one pod to another over both planes. */
+  /** Sends from one pod to another over every NIC. */
   async function reaches(from: SeenPod, to: SeenPod): Promise<void> {
-    for (const plane of planes) {
-      const address = addressOn(to, network, plane);
+    for (const plane of nicsOf(from)) {
+      const address = addressOn(to, own.network, plane);
       const ping = ["ping", "-c", "2", "-W", "2", "-I", `net1-${plane}`, address];
-      await must(["exec", from.metadata.name, "--", ...ping]);
+      await must(["-n", own.namespace, "exec", from.metadata.name, "--", ...ping]);
     }
   }
 
@@ -110,10 +121,10 @@ export function scenario(cluster: RealCluster) {
     const node = cluster.nodes.find(({ name }) => name === from.spec.nodeName);
     if (!node) throw new Error(`${from.metadata.name} is on no node`);
     const talks = await Promise.all(
-      planes.map((plane) =>
-        node.start(`talk-${talksBegun++}`, addressOn(from, network, plane), [
+      nicsOf(from).map((plane) =>
+        node.start(`talk-${talksBegun++}`, addressOn(from, own.network, plane), [
           ...["ping", "-i", "0.2", "-I", `net1-${plane}`],
-          addressOn(to, network, plane),
+          addressOn(to, own.network, plane),
         ]),
       ),
     );
@@ -125,7 +136,7 @@ export function scenario(cluster: RealCluster) {
     };
   }
 
-  return { api, apply, must, items, pods, running, gone, mirrored, reaches, converse };
+  return { ...own, api, apply, must, items, pods, running, gone, mirrored, reaches, converse };
 }
 
 /** Throws unless a ping that was ended got every answer but the last, which may have been on its way (ping(8)). */

@@ -4,6 +4,7 @@ import { nextImage } from "./images.ts";
 import { namespace, nicdConfig } from "./installed.ts";
 import { pod } from "./pods.ts";
 import { network } from "./scenario.ts";
+import { installDeviceKinds } from "./steps-devices.ts";
 import { operator, type Story } from "./story.ts";
 
 /** Operator, nicd, API server and Multus restart while pods talk. */
@@ -39,6 +40,8 @@ export function daemonSteps(story: Story): void {
   test("nicd rolls to another image and no pod notices", async () => {
     await story.undisturbed(async () => {
       await story.on.apply(nicdConfig(nextImage));
+      // Other operators come while ours runs: steps-devices.ts looks later.
+      await installDeviceKinds(story);
       await eventually("the new image", async () => {
         const path = `/apis/apps/v1/namespaces/${namespace}/daemonsets/multi-nicd`;
         const { body } = await story.on.api.call("GET", path);

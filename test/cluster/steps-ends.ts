@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { eventually } from "../../src/lib/lab/eventually.ts";
-import { planesNetwork } from "./installed.ts";
+import { namespace, planesNetwork } from "./installed.ts";
 import { pod } from "./pods.ts";
 import { network } from "./scenario.ts";
+import { rightsSteps } from "./steps-rights.ts";
 import { label, nads, ours, type Story } from "./story.ts";
 
 /** Everything ends: networks, pods, the installation. */
@@ -37,7 +38,6 @@ export function endSteps(story: Story): void {
     await story.cluster.nodes[1]?.cut();
     await story.on.must(["delete", "multinicnetwork", "third", "--wait=false"]);
     await story.networkGone("third");
-    story.cluster.nodes[1]?.forgetPods();
     await story.cluster.nodes[1]?.boot();
     await eventually(
       "node2 without third's rule",
@@ -91,8 +91,15 @@ export function endSteps(story: Story): void {
     await story.on.must(["delete", "multinicnetwork", "routed"]);
   });
 
-  test("uninstalling leaves no object, rule, route or file", async () => {
+  test("a deleted Config takes nicd and what it did on the hosts along", async () => {
     await story.on.must(["delete", "configs.multinic.fms.io", "multi-nicd", "--timeout=90s"]);
+    expect(await story.on.items(`/apis/apps/v1/namespaces/${namespace}/daemonsets`)).toEqual([]);
+  });
+
+  // Before the operator's own rights are deleted under it.
+  rightsSteps(story);
+
+  test("uninstalling leaves no object, rule, route or file", async () => {
     await story.on.must(["delete", "-k", `${story.cluster.folder}/overlay`, "--timeout=90s"]);
     expect(await story.on.items("/apis/k8s.cni.cncf.io/v1/network-attachment-definitions")).toEqual(
       [],

@@ -76,4 +76,23 @@ export function installSteps(story: Story): void {
     await story.on.reaches(b, a);
     story.talkers = [a, b];
   });
+
+  test("finalizers that v1.3 left on generated objects come off", async () => {
+    const [pool] = await story.on.items(`${ours}/ippools`);
+    const left = [
+      [`cidrs/${network}`, "cidr"],
+      ["hostinterfaces/node1", "hostinterface"],
+      [`ippools/${pool.metadata.name}`, "ippool"],
+    ];
+    for (const [path, kind] of left) {
+      const body = { metadata: { finalizers: [`finalizers.${kind}.multinic.fms.io`] } };
+      const type = "application/merge-patch+json";
+      const put = await story.on.api.call("PATCH", `${ours}/${path}`, { type, body });
+      expect(put.status).toBe(200);
+      await eventually(`${path} without a finalizer`, async () => {
+        const { metadata } = (await story.on.api.call("GET", `${ours}/${path}`)).body;
+        return metadata.finalizers === undefined ? { value: true } : { not: metadata.finalizers };
+      });
+    }
+  });
 }

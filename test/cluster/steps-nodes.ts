@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { eventually } from "../../src/lib/lab/eventually.ts";
 import { addFunction, removeFunction } from "../../src/lib/lab/sysfs.ts";
+import { namespace } from "./installed.ts";
 import { attachedTo, pod, type SeenPod } from "./pods.ts";
 import { network } from "./scenario.ts";
 import { addresses, label, many, ours, type Story } from "./story.ts";
@@ -98,9 +99,10 @@ export function nodeSteps(story: Story): void {
       addresses(pods.filter((p) => p.spec.nodeName === "node1"));
     const old = await story.on.running(label, many);
     const kept = stayed(old);
+    const bootId = async () =>
+      (await story.on.api.call("GET", "/api/v1/nodes/node2")).body.status.nodeInfo.bootID;
+    const bootBefore = await bootId();
     await node.cut();
-    // The boot id is the machine's, also in a container: the runtime's forgetting stands in for it as the proof.
-    node.forgetPods();
     await node.boot();
     // The API server tells of the old sandboxes until the kubelet has made new ones: other links, other MAC addresses.
     const macs = new Set(old.flatMap(nodeTwosMacs));
@@ -113,6 +115,16 @@ export function nodeSteps(story: Story): void {
       },
       150_000,
     );
+    const bootNow = (await node.must(["cat", "/proc/sys/kernel/random/boot_id"])).trim();
+    expect([await bootId(), bootBefore === bootNow]).toEqual([bootNow, false]);
+    // nicd itself found the old attachments dead, by the boot id in its container, before anything asked it.
+    const nicd = ["-l", "app=multi-nicd", "--field-selector", "spec.nodeName=node2"];
+    const name = (
+      await story.on.must(["-n", namespace, "get", "pod", ...nicd, "-o", "name"])
+    ).trim();
+    const said = await story.on.must(["-n", namespace, "logs", name]);
+    const released = said.split("\n").find((line) => line.includes("of an earlier boot"));
+    expect(JSON.parse(released ?? "{}")).toMatchObject({ count: many / 2, bootId: bootNow });
     expect(await story.podCidrs()).toEqual(before);
     expect(stayed(pods)).toEqual(kept);
     await story.on.mirrored(pods, 120_000);
