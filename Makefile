@@ -104,6 +104,12 @@ cluster: packages build ## start a real cluster of two nodes (builds it once, mi
 cluster-down: ## end that cluster and remove all of it
 	@test/cluster/up down
 
+.PHONY: visit
+visit: node_modules/.installed ## try the cluster of KUBECONFIG, where multinic is installed, in a namespace of its own (docs/install.md)
+	@test/support/packages kubectl
+	@[ -n "$$KUBECONFIG" ] || { echo "make visit: set KUBECONFIG" >&2; exit 1; }
+	$(BUN) test --timeout=1200000 test/cluster/nodes.test.ts
+
 .PHONY: clean
 clean: ## remove what the build made
 	rm -rf dist coverage .uml-out
