@@ -37,7 +37,7 @@ export function planSriovPolicy(
   const devices = rootDevices({ ...seen, stored });
   if (devices.length === 0) {
     const planes = seen.planes.join(", ") || "none";
-    const fault = `no SriovNetworkNodeState lists a NIC on the network's planes (${planes}): give the NICs of ${sriovNamespace} addresses there, or name a resource in spec.plugin.args.resourceName`;
+    const fault = `no SriovNetworkNodeState lists a NIC that has an address on the network's planes (${planes}): give such NICs addresses there, or name a resource in spec.plugin.args.resourceName`;
     return { steps: [], isForeign: false, faults: [fault] };
   }
   const wanted = policy(network, devices);

@@ -74,7 +74,11 @@ test("planSriovPolicy writes nothing without a NIC, and takes nothing away then"
   for (const now of [undefined, stored]) {
     const plan = planSriovPolicy(sample, now, { ...seen, states: [] });
     expect(plan.steps).toEqual([]);
-    expect(plan.faults).toEqual([expect.stringContaining("no SriovNetworkNodeState lists a NIC")]);
+    expect(plan.faults).toEqual([
+      expect.stringContaining(
+        "no SriovNetworkNodeState lists a NIC that has an address on the network's planes (10.0.1.0/24, 10.0.2.0/24)",
+      ),
+    ]);
   }
 });
 
