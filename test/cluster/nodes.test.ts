@@ -16,11 +16,17 @@ import { nodeSteps } from "./steps-nodes.ts";
 import { podSteps } from "./steps-pods.ts";
 import { troubleSteps, troublesCounted } from "./steps-troubles.ts";
 import { Story } from "./story.ts";
-import { type Visit, visitSteps } from "./visit.ts";
+import { endVisit, type Visit, visitSteps } from "./visit.ts";
 
 const own = environment()["KUBECONFIG"];
 
-if (own) describe(`multinic on the cluster of ${own}`, () => visitSteps(() => visitTo(own)));
+if (own)
+  describe(`multinic on the cluster of ${own}`, () => {
+    let visit: Visit | undefined;
+    visitSteps(() => (visit = visitTo(own)));
+    // Also after a step that failed.
+    afterAll(async () => visit && endVisit(visit));
+  });
 else describe("multinic on real nodes", tellStory);
 
 /** One cluster, one story: each step begins where the one before ended. */

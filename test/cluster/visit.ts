@@ -109,3 +109,10 @@ export function visitSteps(begin: () => Visit): void {
     }
   });
 }
+
+/** Takes away what is left of a visit; what is gone already is no error. */
+export async function endVisit({ on }: Visit): Promise<void> {
+  const away = ["--ignore-not-found", "--wait=false"];
+  await on.must(["delete", "multinicnetwork", on.network, ...away]);
+  await on.must(["delete", "namespace", on.namespace, ...away]);
+}
