@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "../kube/clock.ts";
 import { type Controller, runControllers } from "../kube/controller.ts";
 import { createEvents } from "../kube/events.ts";
 import { serveHealth } from "../kube/health.ts";
+import { keepHeapSmall } from "../kube/heap.ts";
 import type { Kube } from "../kube/kube.ts";
 import { countReconciles } from "../kube/reconcilemetrics.ts";
 import { watchKernel } from "../linux/monitor.ts";
@@ -202,6 +203,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       await Promise.all([
         runControllers(controllers.map(counted), signal),
         work.follow(routeEvents, signal),
+        keepHeapSmall(clock, signal),
         following,
       ]);
     } finally {
