@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
 import type { HostInterface } from "../api/kinds.ts";
+import { systemClock } from "../kube/clock.ts";
 import {
   anyChange,
   type Controller,
@@ -9,6 +10,7 @@ import {
 } from "../kube/controller.ts";
 import { createEvents } from "../kube/events.ts";
 import { fence } from "../kube/fence.ts";
+import { keepHeapSmall } from "../kube/heap.ts";
 import type { Kube, Store } from "../kube/kube.ts";
 import { holdLease, type Leadership } from "../kube/lease.ts";
 import type { Log, LogLevel } from "../log.ts";
@@ -20,7 +22,7 @@ import { defaultConfigOnce } from "./defaultconfig.ts";
 import type { Deps } from "./deps.ts";
 import { createDeviceStores, devicesAnswered } from "./devicestores.ts";
 import { hasAbandoned, stripAbandoned } from "./finalizers.ts";
-import { reconcileHostInterface } from "./hostinterface.ts";
+import { type MissingSince, reconcileHostInterface } from "./hostinterface.ts";
 import { type OperatorMetrics, registerOperatorMetrics } from "./metrics.ts";
 import { reconcileNetwork } from "./network.ts";
 import { settled, settleTime } from "./settle.ts";
@@ -52,6 +54,7 @@ const rollMs = 1000;
 /** Runs the operator until `signal` fires: copies of all objects at once, controllers while it leads. */
 export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
   const { kube, log, namespace } = options;
+  void keepHeapSmall(systemClock, signal);
   const stores = createStores(kube, { namespace, log }, signal);
   const devices = createDeviceStores(kube, { log }, signal);
   stores.configs.onChange(() => {
@@ -124,6 +127,7 @@ async function lead(
 function controllers(deps: Deps): Controller[] {
   const { stores, log } = deps;
   const settle = settleTime(deps.now);
+  const missingSince: MissingSince = new Map();
   const everyNetwork = () => stores.networks.list().map((network) => network.metadata.name);
   const wakesAll = (store: Store<unknown>): Source =>
     settled(source(store, everyNetwork), settle.ms);
@@ -161,7 +165,7 @@ function controllers(deps: Deps): Controller[] {
     {
       name: "hostinterface",
       log,
-      reconcile: (name) => reconcileHostInterface(name, deps),
+      reconcile: (name) => reconcileHostInterface(name, { ...deps, missingSince }),
       sources: [
         own(stores.hostInterfaces),
         source(stores.nodes, (node) => [node.metadata.name]),

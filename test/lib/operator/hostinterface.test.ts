@@ -1,5 +1,4 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Deps } from "../../../src/lib/operator/deps.ts";
 import { reconcileHostInterface } from "../../../src/lib/operator/hostinterface.ts";
 import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
 
@@ -89,30 +88,36 @@ test("operator leaves the HostInterface of a missing node alone while its nicd i
   await world.gone("HostInterface", "host2");
 });
 
-test("operator does not go round with a nicd that writes its HostInterface again: a young one waits", async () => {
-  const created = "2026-01-01T00:00:00Z";
+test("operator does not go round with a nicd that writes its HostInterface again: it waits, whatever its clock says", async () => {
   const own = hostInterfaceOf(5);
-  const found = { ...own, metadata: { ...own.metadata, creationTimestamp: created } };
+  let uid = "a";
   const removed: string[] = [];
+  const missingSince = new Map<string, number>();
   const at = (seconds: number) =>
     reconcileHostInterface("host5", {
+      missingSince,
       stores: {
-        hostInterfaces: { get: () => found },
+        hostInterfaces: { get: () => ({ ...own, metadata: { ...own.metadata, uid } }) },
         nodes: { synced: true, get: () => undefined },
         daemons: { list: () => [] },
       },
       kube: {
         get: async () => undefined,
-        remove: async (_kind: string, name: string) => void removed.push(name),
+        remove: async () => void removed.push(uid),
       },
       log: { info: () => {} },
-      now: () => Date.parse(created) + seconds * 1000,
+      now: () => seconds * 1000,
       pace: () => ({ urgentMs: 5000, normalMs: 60_000, longMs: 600_000 }),
-    } as unknown as Deps);
-  expect(await at(1)).toEqual({ after: 4000 });
-  // A clock that is behind the API server's does not make it wait for longer.
-  expect(await at(-100)).toEqual({ after: 5000 });
-  expect(removed).toEqual([]);
-  expect(await at(5)).toBe("done");
-  expect(removed).toEqual(["host5"]);
+    } as unknown as Parameters<typeof reconcileHostInterface>[1]);
+  expect(await at(1)).toEqual({ after: 5000 });
+  expect(await at(2)).toEqual({ after: 4000 });
+  expect(await at(6)).toBe("done");
+  uid = "b";
+  expect(await at(6)).toEqual({ after: 5000 });
+  // Set back by an hour, it waits no longer than before.
+  expect(await at(-3600)).toEqual({ after: 5000 });
+  expect(removed).toEqual(["a"]);
+  expect(await at(-3595)).toBe("done");
+  expect(removed).toEqual(["a", "b"]);
+  expect(missingSince.size).toBe(0);
 });
