@@ -10,6 +10,8 @@ export interface LabWish {
   readonly hosts: number;
   /** Subnet of the network `lab`; each host and NIC gets a block that is 8 bits longer. */
   readonly subnet: string;
+  /** What the lab runs as multinic; the compiled program when left out. */
+  readonly program?: string;
 }
 
 /** The compiled program that the lab's daemons and CNI programs run. */
@@ -21,7 +23,8 @@ export async function startLab(wish: LabWish): Promise<Lab> {
   takeFolder(dir);
   const nics = 2;
   const topology = layOut({ hosts: wish.hosts, nics, kinds: ["nic"], families: [4] });
-  const lab = await Lab.start({ topology, dir, program, path: searchPath() });
+  const path = searchPath();
+  const lab = await Lab.start({ topology, dir, program: wish.program ?? program, path });
   const link = { plugin: "macvlan", mode: "bridge" } as const;
   const network = labNetwork("lab", { link, families: [4], subnet: wish.subnet });
   await lab.apply("MultiNicNetwork", network);

@@ -4,13 +4,16 @@ import { columns } from "../../src/lib/lab/show.ts";
 import { environment } from "../../src/lib/settings.ts";
 import { runEnclosed } from "./enclosed.ts";
 import type { SoakReport } from "./soak.ts";
-import { countGrowth, growth, type Point, trendOf } from "./trend.ts";
+import { countGrowth, fileGrowth, growth, type Point, trendOf } from "./trend.ts";
 
 /** How long; trend.ts has no use for less than a quarter of an hour. */
 const minutes = Number(environment()["MULTINIC_SOAK_MINUTES"] ?? 60);
 const csv = join(import.meta.dir, "../../dist/torture/soak.csv");
-/** What counts things that are there or not. */
-const counted = /(fds|threads|_objects)$/;
+/** Which rule says whether a measure grows: for what counts things that are there or not, for files, for all else. */
+function ruleOf(key: string): typeof growth {
+  if (/(fds|threads|_objects)$/.test(key)) return countGrowth;
+  return /(db|wal)_kib$/.test(key) ? fileGrowth : growth;
+}
 /** SQLite's log is started anew after 1,000 pages of 4 KiB, or a little later where a reader holds it up. */
 const largestLogKib = 8 * 1024;
 
@@ -24,7 +27,7 @@ test(
       const points = report.samples.map(
         ({ at, values }): Point => ({ at, value: values[key] ?? Number.NaN }),
       );
-      const why = counted.test(key) ? countGrowth(points) : growth(points);
+      const why = ruleOf(key)(points);
       if (why !== undefined) grown.push(`${key}: ${why}`);
       const { mean, slope, error } = trendOf(points);
       const most = Math.max(...points.map((point) => point.value));

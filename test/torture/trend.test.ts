@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { random } from "../support/random.ts";
-import { countGrowth, growth, type Point, trendOf } from "./trend.ts";
+import { countGrowth, fileGrowth, growth, type Point, trendOf } from "./trend.ts";
 
 const line = (value: (at: number) => number): Point[] =>
   Array.from({ length: 240 }, (_, i) => ({ at: 15 * i, value: value(15 * i) }));
@@ -25,4 +25,9 @@ test("countGrowth sees one descriptor more, and takes a dip for none", () => {
   expect(countGrowth(line(() => 31))).toBeUndefined();
   expect(countGrowth(line((at) => (at % 450 === 0 ? 40 : 31)))).toBeUndefined();
   expect(countGrowth(line((at) => (at < 2000 ? 31 : 32)))).toBe("its median grew from 31 to 32");
+});
+
+test("fileGrowth lets a file take a page more, and sees one that grows on", () => {
+  expect(fileGrowth(line((at) => (at < 2400 ? 152 : 160)))).toBeUndefined();
+  expect(fileGrowth(line((at) => 100 + at / 100))).toBe("it grew from 117.85 to 135.85");
 });

@@ -48,6 +48,19 @@ export function countGrowth(points: readonly Point[]): string | undefined {
   return after > before ? `its median grew from ${before} to ${after}` : undefined;
 }
 
+/**
+ * The same for a file, which never shrinks, so that its fluctuation shows as ever rarer steps: the last quarter's largest
+ * size may not be more than a tenth above the second's.
+ */
+export function fileGrowth(points: readonly Point[]): string | undefined {
+  const late = lastQuarters(points, 3).map((p) => p.value);
+  const third = Math.floor(late.length / 3);
+  if (third === 0) return "there are too few samples";
+  const before = Math.max(...late.slice(0, third));
+  const after = Math.max(...late.slice(-third));
+  return after > 1.1 * before ? `it grew from ${before} to ${after}` : undefined;
+}
+
 function lastQuarters(points: readonly Point[], quarters: number): readonly Point[] {
   return points.slice(Math.floor((points.length * (4 - quarters)) / 4));
 }

@@ -22,7 +22,7 @@ export interface TestCa {
   client(user: string, groups?: readonly string[], until?: number): Promise<KeyPair>;
 }
 
-/** Makes a certificate authority with P-256 keys, valid for 30 days. */
+/** Makes a certificate authority with P-256 keys, valid for 30 days, and two days back for clients whose clock is off. */
 export async function createTestCa(now = Date.now()): Promise<TestCa> {
   // Loaded only now: it looks for the runtime's metadata functions the moment it is imported.
   const {
@@ -38,7 +38,7 @@ export async function createTestCa(now = Date.now()): Promise<TestCa> {
   const keyPem = async (key: CryptoKey) =>
     `${PemConverter.encode(await crypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY")}\n`;
   const keys = await newKeys();
-  const span = { notBefore: new Date(now - 60_000), notAfter: new Date(now + lifetimeMs) };
+  const span = { notBefore: new Date(now - 2 * 86_400_000), notAfter: new Date(now + lifetimeMs) };
   const ca = await X509CertificateGenerator.createSelfSigned({
     ...span,
     name: "CN=multinic-lab-ca",
