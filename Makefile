@@ -75,6 +75,11 @@ packages: ## install the Debian packages that demo and tests use (those that are
 test: packages build lint ## everything that CI checks, in tiers; TIERS="unit netns" picks some
 	@$(BUN) test/support/tiers.ts $(TIERS)
 
+.PHONY: torture
+torture: packages build ## long attacks, two hours, a file after another; FILES="churn reboots" picks some, MULTINIC_SOAK_MINUTES=60
+	@command -v faketime >/dev/null || apt-get install -y -qq --no-install-recommends faketime >/dev/null
+	@test/torture/run $(FILES)
+
 .PHONY: demo
 demo: build ## three hosts, two NICs each, planned, routed, filled with pods, tested, taken down
 	@test/support/packages ip ping iperf3 unshare nsenter

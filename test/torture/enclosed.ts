@@ -16,7 +16,8 @@ export async function runEnclosed<Report>(program: string, options: object): Pro
       dir,
       JSON.stringify(options),
     ];
-    const child = Bun.spawn(enclosed(command), {
+    // It goes with us, however we end, and takes along everything in its namespaces.
+    const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", ...enclosed(command)], {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "inherit",
