@@ -1,4 +1,4 @@
-import { explain } from "../../src/lib/errors.ts";
+import { codeOf, explain } from "../../src/lib/errors.ts";
 import type { RunningHost } from "../../src/lib/lab/hosts.ts";
 import type { Lab } from "../../src/lib/lab/lab.ts";
 import {
@@ -126,6 +126,19 @@ class Churn {
     return made;
   }
 
+  /** The lab's API server is in this very process: on a busy machine a hundred calls at once may be too much for it. */
+  async #lose(pod: LabPod): Promise<void> {
+    const end = performance.now() + patienceMs;
+    for (;;) {
+      try {
+        return await losePod(this.#lab.kube, pod);
+      } catch (error) {
+        if (codeOf(error) !== "Unavailable" || performance.now() > end) throw error;
+        await Bun.sleep(againMs);
+      }
+    }
+  }
+
   async #end(place: Place, ending: Ending): Promise<void> {
     const { pod } = place;
     place.pod = undefined;
@@ -133,7 +146,7 @@ class Churn {
     const way = ending === "mixed" ? this.#of.pick(["clean", "lost", "twice", "early"]) : ending;
     if (way === "lost") {
       this.counts.lost++;
-      return losePod(this.#lab.kube, pod);
+      return this.#lose(pod);
     }
     const dels = way === "twice" ? 2 : 1;
     const answers = await Promise.all(
@@ -145,7 +158,7 @@ class Churn {
     if (dels > 1) this.counts.doubled++;
     const failed = answers.find(({ code }) => code !== 0);
     if (failed) throw new Error(`DEL of ${pod.name}: ${failed.stdout}${failed.stderr}`);
-    await losePod(this.#lab.kube, pod);
+    await this.#lose(pod);
     if (way !== "early") return;
     // Its successor is deleted while it starts; the next one follows.
     this.counts.early++;
