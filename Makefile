@@ -64,12 +64,12 @@ audit: node_modules/.installed ## ask the registry for known holes in what is sh
 
 .PHONY: image
 image: build ## build the container image, without a registry: dist/multinic.oci.tar (BASE=…, FINAL=… name base images)
-	@test/support/packages buildah mmdebstrap
+	@test/support/packages buildah mmdebstrap /usr/lib/podman/netavark
 	@BASE="$(BASE)" FINAL="$(FINAL)" test/support/image
 
 .PHONY: packages
 packages: ## install the Debian packages that demo and tests use (those that are missing)
-	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl containerd runc buildah mmdebstrap busybox setpriv iptables /usr/lib/cni/macvlan
+	@test/support/packages ip ping iperf3 unshare nsenter gcc etcd kubectl containerd runc buildah /usr/lib/podman/netavark mmdebstrap busybox setpriv iptables /usr/lib/cni/macvlan
 
 .PHONY: test
 test: packages build lint ## everything that CI checks, in tiers; TIERS="unit netns" picks some
