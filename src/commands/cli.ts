@@ -4,6 +4,7 @@ import { cidrVerb } from "./cidr.ts";
 import { concheckVerb } from "./concheck.ts";
 import { convertVerb } from "./convert.ts";
 import { doctorVerb } from "./doctor.ts";
+import { explainVerb } from "./explain.ts";
 import { gcVerb } from "./gc.ts";
 import { labVerb } from "./lab.ts";
 import { nicdVerb } from "./nicd.ts";
@@ -17,6 +18,7 @@ const verbs: readonly Verb[] = [
   labVerb,
   concheckVerb,
   doctorVerb,
+  explainVerb,
   gcVerb,
   convertVerb,
   operatorVerb,

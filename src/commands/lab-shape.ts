@@ -1,5 +1,6 @@
 import { modes } from "../lib/api/multinicnetwork.ts";
 import { type Fault, InvalidInput } from "../lib/errors.ts";
+import { machineNames } from "../lib/lab/machine.ts";
 import { type LabTopology, layOut, type NicKind, nicKinds } from "../lib/lab/topology.ts";
 import type { Flags } from "./verb.ts";
 
@@ -21,6 +22,7 @@ export function readShape(flags: Flags): LabShape {
       kinds: readKinds(String(flags["kinds"])),
       families: readFamilies(String(flags["families"])),
       rails: flags["rails"] === true,
+      machine: machineNames.find((name) => name === flags["machine"]),
     }),
     plugin: readPlugin(flags["plugin"], mode),
     mode,
@@ -51,6 +53,22 @@ function readFamilies(text: string): (4 | 6)[] {
   const families = known[text];
   if (families) return families;
   throw invalid("--families", `"${text}": choose 4, 6 or 4,6`);
+}
+
+/** Reads what devices a pod wants: `nvidia.com/gpu=2`, several separated by commas. */
+export function readLimits(text: string): Record<string, number> {
+  const limits: Record<string, number> = {};
+  for (const part of text.split(",").filter((each) => each.trim() !== "")) {
+    const [, resource = "", count = ""] =
+      /^\s*([a-z0-9./-]+)=([1-9][0-9]{0,2})\s*$/.exec(part) ?? [];
+    if (resource === "") {
+      throw new InvalidInput("Cannot add the pod", [
+        { path: "--limits", problem: `"${part}": write <resource>=<count>, as nvidia.com/gpu=1` },
+      ]);
+    }
+    limits[resource] = Number(count);
+  }
+  return limits;
 }
 
 /** Reads how long each bandwidth test takes (s). */

@@ -1,3 +1,4 @@
+import { machineNames } from "../lib/lab/machine.ts";
 import type { Verb } from "./verb.ts";
 
 const dir = {
@@ -15,6 +16,10 @@ const shape = {
     type: "string",
     default: "nic",
     describe: "what NICs are made of, in turn: nic, vlan, bond (comma-separated)",
+  },
+  machine: {
+    choices: machineNames,
+    describe: "give each host the NICs, GPUs, switches and NUMA nodes of such a machine",
   },
   families: { type: "string", default: "4", describe: "4, 6 or 4,6" },
   plugin: {
@@ -88,6 +93,11 @@ export const labVerb: Verb = {
               type: "string",
               default: "lab",
               describe: "the pod's networks annotation, either form",
+            },
+            limits: {
+              type: "string",
+              default: "",
+              describe: "devices that the host's kubelet is to give to it: nvidia.com/gpu=1",
             },
             dir,
           },

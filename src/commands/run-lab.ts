@@ -7,13 +7,14 @@ import { checkMachine, defaultDir, enclosed, machineState } from "../lib/lab/enc
 import { eventually } from "../lib/lab/eventually.ts";
 import { isLabFolder, lastWords, removeFolder, takeFolder } from "../lib/lab/folder.ts";
 import { columns } from "../lib/lab/show.ts";
-import { readSeconds, readShape } from "./lab-shape.ts";
+import { readLimits, readSeconds, readShape } from "./lab-shape.ts";
 import type { Flags, Io } from "./verb.ts";
 
 const shapeFlags = [
   "hosts",
   "nics",
   "kinds",
+  "machine",
   "families",
   "plugin",
   "mode",
@@ -171,6 +172,7 @@ export async function podAdd(flags: Flags, io: Io): Promise<number> {
     namespace: String(flags["namespace"]),
     name: String(flags["name"]),
     networks: String(flags["networks"]),
+    limits: readLimits(String(flags["limits"] ?? "")),
   };
   io.out(podTable([await askLab(dirOf(flags), "podAdd", request)]));
   return 0;

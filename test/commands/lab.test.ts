@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../src/commands/cli.ts";
-import { readShape } from "../../src/commands/lab-shape.ts";
+import { readLimits, readShape } from "../../src/commands/lab-shape.ts";
 
 const shape = { hosts: 3, nics: 2, kinds: "nic", families: "4" };
 const nowhere = join(tmpdir(), "multinic-no-such-lab");
@@ -57,4 +57,14 @@ test("lab --help lists the verbs that are for people", async () => {
   const help = await new Response(child.stdout).text();
   expect(help).toMatch(/lab up/);
   expect(help).not.toMatch(/lab inside/);
+});
+
+test("readLimits takes several resources and refuses anything else by flag", () => {
+  expect(readLimits("")).toEqual({});
+  expect(readLimits("nvidia.com/gpu=2, x.com/nic=1")).toEqual({
+    "nvidia.com/gpu": 2,
+    "x.com/nic": 1,
+  });
+  for (const text of ["gpu", "gpu=0", "gpu=-1", "a b=1"])
+    expect(() => readLimits(text)).toThrow("--limits");
 });

@@ -1,4 +1,5 @@
 import { type handleUnaryCall, Server, ServerCredentials } from "@grpc/grpc-js";
+import { message, text } from "./protobuf.ts";
 
 /** A device with its NUMA node; undefined = the plugin named none. */
 export interface Given {
@@ -30,24 +31,6 @@ function deviceOf({ resource, ids, numaNode }: Given): Buffer {
   const node = numaNode ? Buffer.from([0x08, numaNode]) : Buffer.alloc(0);
   const topology = numaNode === undefined ? [] : [message(3, [message(1, [node])])];
   return message(2, [text(1, resource), ...ids.map((id) => text(2, id)), ...topology]);
-}
-
-function text(number: number, value: string): Buffer {
-  return message(number, [Buffer.from(value)]);
-}
-
-/** A length-delimited field (protobuf.dev/programming-guides/encoding). */
-function message(number: number, parts: readonly Buffer[]): Buffer {
-  const body = Buffer.concat(parts);
-  const length: number[] = [];
-  for (let left = body.length; ; left >>>= 7) {
-    if (left < 0x80) {
-      length.push(left);
-      break;
-    }
-    length.push((left & 0x7f) | 0x80);
-  }
-  return Buffer.concat([Buffer.from([(number << 3) | 2, ...length]), body]);
 }
 
 /** A gRPC server that knows `List` of one version of the kubelet's PodResources API; returns the way to end it. */

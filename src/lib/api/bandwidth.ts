@@ -1,14 +1,14 @@
 /** What bandwidths look like in annotations and in `attachPolicy.target`; for errors. */
 export const bandwidthExample = "a bandwidth, as 25Gbps or 500Mbps";
 
-const kbpsOf: Readonly<Record<string, number>> = { "": 0.001, k: 1, m: 1e3, g: 1e6, t: 1e9 };
+const kbpsOf: Readonly<Record<string, number>> = { "": 0.001, k: 1, m: 1e3, g: 1e6 };
 
 /**
- * Reads a bandwidth: a number and Kbps, Mbps, Gbps or Tbps, also written 25G, 25 gbit/s or 25Gb/s. Returns whole kbit/s,
+ * Reads a bandwidth: a number and Kbps, Mbps or Gbps, also written 25G, 25 gbit/s or 25Gb/s. Returns whole kbit/s,
  * rounded up; undefined for anything else, nothing and zero included.
  */
 export function parseBandwidth(text: string): number | undefined {
-  const match = /^([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([kmgt]?)(?:bps|bit\/s|bit|b\/s|b)?$/i.exec(
+  const match = /^([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([kmg]?)(?:bps|bit\/s|bit|b\/s|b)?$/i.exec(
     text.trim(),
   );
   const [, number = "", unit = ""] = match ?? [];
@@ -23,7 +23,6 @@ export function parseBandwidth(text: string): number | undefined {
 /** Writes kbit/s with the largest unit that leaves at most three decimals. */
 export function formatBandwidth(kbps: number): string {
   const steps = [
-    [1e9, "Tbps"],
     [1e6, "Gbps"],
     [1e3, "Mbps"],
   ] as const;

@@ -10,7 +10,13 @@ import { endpointsOf, labTransport } from "./transport.ts";
 /** What `multinic lab …` asks of a lab that is up; JSON over a root-only unix socket in the lab's folder. */
 export interface LabRequests {
   podAdd: {
-    request: { host: string; namespace: string; name: string; networks: string };
+    request: {
+      host: string;
+      namespace: string;
+      name: string;
+      networks: string;
+      limits?: Record<string, number>;
+    };
     answer: PodRow;
   };
   /** Applies YAML and waits for its networks. */

@@ -92,6 +92,7 @@ export async function startDaemons(options: DaemonsOptions): Promise<Daemons> {
     const child = host.spawn("nicd", command, {
       ...env,
       MULTINIC_SYS_ROOT: host.sysRoot,
+      MULTINIC_PROC_ROOT: host.procRoot,
       MULTINIC_IPROUTE2_DIR: "/etc/iproute2",
     });
     nicds.set(name, child);

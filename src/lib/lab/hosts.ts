@@ -3,15 +3,20 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { Ran } from "../diag/iperf.ts";
 import { Failure } from "../errors.ts";
+import { HostDevices } from "./devices.ts";
 import { run } from "./process.ts";
-import { makeSysfs } from "./sysfs.ts";
+import { makeProcfs, makeSysfs } from "./sysfs.ts";
 import type { LabHost } from "./topology.ts";
 
 /** A host of the lab: a network namespace made by the fabric, and a mount namespace held by one process. */
 export interface RunningHost {
   readonly host: LabHost;
+  /** Which of its pods has which device. */
+  readonly devices: HostDevices;
   /** Its sysfs tree, the same path inside and outside. */
   readonly sysRoot: string;
+  /** What NVIDIA's driver has in procfs: the machine's own shows no GPU of the lab. */
+  readonly procRoot: string;
   /** Process that holds its namespaces, in the lab's PID namespace. */
   readonly pid: number;
   /** Environment of what runs on it. */
@@ -61,7 +66,9 @@ export async function startHost(
 ): Promise<RunningHost> {
   const sysRoot = join(lab.dir, host.name, "sys");
   mkdirSync(join(lab.dir, host.name), { recursive: true });
+  const procRoot = join(lab.dir, host.name, "proc");
   makeSysfs(sysRoot, host);
+  makeProcfs(procRoot, host);
   const clean = { PATH: `${lab.path}:${programs}`, MULTINIC_ALL_PROCESSES: "1", LANG: "C.UTF-8" };
   const holder = Bun.spawn(
     [
@@ -85,13 +92,16 @@ export async function startHost(
   }
   const inside = ["nsenter", "-t", String(holder.pid), "-m", "-n", "--"];
   const daemons = new Set<Subprocess>();
+  const exec: RunningHost["exec"] = (command, options) =>
+    run([...inside, ...command], { ...options, env: { ...clean, ...options?.env } });
   return {
     host,
+    devices: new HostDevices({ host, exec }),
     sysRoot,
+    procRoot,
     pid: holder.pid,
     environment: clean,
-    exec: (command, options) =>
-      run([...inside, ...command], { ...options, env: { ...clean, ...options?.env } }),
+    exec,
     spawn(name, command, env) {
       const log = openSync(join(lab.dir, `${host.name}-${name}.log`), "a", 0o600);
       const child = Bun.spawn([...inside, ...command], {

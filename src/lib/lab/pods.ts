@@ -41,6 +41,8 @@ export interface PodWish {
   readonly name: string;
   /** The networks annotation, either form. */
   readonly networks: string;
+  /** Devices that its container wants, by resource. */
+  readonly limits?: Readonly<Record<string, number>> | undefined;
 }
 
 const cniPath = "/opt/cni/bin";
@@ -76,6 +78,7 @@ export async function startSandbox(
     attachments: [],
   };
   try {
+    await host.devices.allocate(pod.uid, wish.limits ?? {});
     await onHost(pod, ["ip", "netns", "add", pod.netns]);
     await onHost(pod, ["ip", "-n", pod.netns, "link", "set", "lo", "up"]);
     for (const [i, ifname] of interfaceNames(selections).entries()) {
@@ -124,6 +127,7 @@ async function endSandbox(pod: LabPod): Promise<string[]> {
   }
   await pod.host.exec(["rm", "-f", ...pod.attachments.map((one) => cachePath(pod, one))]);
   await pod.host.exec(["ip", "netns", "del", pod.netns]);
+  await pod.host.devices.release(pod.uid);
   return failures;
 }
 
@@ -261,9 +265,19 @@ function podObject(host: RunningHost, wish: PodWish): PodObject {
     },
     spec: {
       nodeName: host.host.name,
-      containers: [{ name: "main", image: "lab.invalid/none:1" }],
+      containers: [
+        {
+          name: "main",
+          image: "lab.invalid/none:1",
+          ...(wish.limits && { resources: { limits: limitsOf(wish.limits) } }),
+        },
+      ],
     } as PodObject["spec"] & object,
   };
+}
+
+function limitsOf(limits: Readonly<Record<string, number>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(limits).map(([name, count]) => [name, String(count)]));
 }
 
 async function onHost(pod: LabPod, command: readonly string[]): Promise<void> {

@@ -1,10 +1,21 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import type { LabHost } from "./topology.ts";
 
 /** PCI identity of every NIC of the lab: a virtio network device (ids from the virtio specification, section 4.1.2). */
 const vendor = "1af4";
 const product = "1000";
+
+/** A PCI function with its network interface; what is left out is that of the lab's plain NICs. */
+export interface SysfsFunction {
+  readonly pciAddress: string;
+  readonly numaNode: number;
+  readonly path?: readonly string[];
+  readonly vendor?: string;
+  readonly product?: string;
+  readonly driver?: string;
+  readonly speedMbps?: number;
+}
 
 /**
  * Makes the part of a sysfs tree that discovery reads, because the lab's NICs are veth pairs that no PCI bus knows.
@@ -16,38 +27,31 @@ export function makeSysfs(root: string, host: LabHost): void {
   mkdirSync(join(root, "bus/pci/devices"), { recursive: true });
   for (const nic of host.nics) {
     for (const fn of nic.functions) {
-      addFunction(root, fn.name, { pciAddress: fn.pciAddress, numaNode: nic.plane % 2 });
+      addFunction(root, fn.name, { numaNode: nic.plane % 2, ...fn });
     }
     if (nic.kind === "vlan")
       addVirtual(root, nic.name, { type: "vlan", lower: nic.functions.map((f) => f.name) });
     if (nic.kind === "bond")
       addVirtual(root, nic.name, { type: "bond", lower: nic.functions.map((f) => f.name) });
   }
+  for (const gpu of host.gpus) addDevice(root, gpu, "030200");
+}
+
+/** Makes the files by which NVIDIA's driver names its GPUs, below a procfs root. */
+export function makeProcfs(root: string, host: LabHost): void {
+  rmSync(root, { recursive: true, force: true });
+  for (const { pciAddress, uuid } of host.gpus) {
+    const text = `Model: \t\t NVIDIA H100 80GB HBM3\nGPU UUID: \t ${uuid}\nBus Type: \t PCIe`;
+    file(root, `driver/nvidia/gpus/${pciAddress}/information`, text);
+  }
 }
 
 /** Adds one PCI function with its network interface, as the kernel does when a NIC is plugged in. */
-export function addFunction(
-  root: string,
-  name: string,
-  at: { readonly pciAddress: string; readonly numaNode: number },
-): void {
-  const device = `devices/pci0000:00/${at.pciAddress}`;
-  file(root, `${device}/class`, "0x020000");
-  file(root, `${device}/vendor`, `0x${vendor}`);
-  file(root, `${device}/device`, `0x${product}`);
-  file(root, `${device}/numa_node`, String(at.numaNode));
-  file(
-    root,
-    `${device}/uevent`,
-    `DRIVER=virtio-pci\nPCI_CLASS=20000\nPCI_ID=1AF4:1000\nPCI_SLOT_NAME=${at.pciAddress}`,
-  );
-  mkdirSync(join(root, "bus/pci/drivers/virtio-pci"), { recursive: true });
-  link(root, `${device}/driver`, "bus/pci/drivers/virtio-pci");
-  link(root, `${device}/subsystem`, "bus/pci");
-  link(root, `bus/pci/devices/${at.pciAddress}`, device);
+export function addFunction(root: string, name: string, at: SysfsFunction): void {
+  const device = addDevice(root, at, "020000");
   const net = `${device}/net/${name}`;
   file(root, `${net}/type`, "1");
-  file(root, `${net}/speed`, "10000");
+  file(root, `${net}/speed`, String(at.speedMbps ?? 10_000));
   file(root, `${net}/uevent`, `INTERFACE=${name}`);
   link(root, `${net}/device`, device);
   link(root, `class/net/${name}`, net);
@@ -56,8 +60,37 @@ export function addFunction(
 /** Takes a PCI function off the tree again. */
 export function removeFunction(root: string, name: string, pciAddress: string): void {
   rmSync(join(root, `class/net/${name}`), { force: true });
-  rmSync(join(root, `bus/pci/devices/${pciAddress}`), { force: true });
-  rmSync(join(root, `devices/pci0000:00/${pciAddress}`), { recursive: true, force: true });
+  removeDevice(root, pciAddress);
+}
+
+/** Takes a PCI function that is no NIC off the tree. */
+export function removeDevice(root: string, pciAddress: string): void {
+  const entry = join(root, `bus/pci/devices/${pciAddress}`);
+  rmSync(realpathSync(entry), { recursive: true, force: true });
+  rmSync(entry, { force: true });
+}
+
+/** Adds a PCI function of a class and returns its folder. */
+export function addDevice(root: string, at: SysfsFunction, pciClass: string): string {
+  const { pciAddress, path = ["pci0000:00"], driver = "virtio-pci" } = at;
+  const own = { vendor: at.vendor ?? vendor, product: at.product ?? product };
+  const device = `devices/${path.join("/")}/${pciAddress}`;
+  file(root, `${device}/class`, `0x${pciClass}`);
+  file(root, `${device}/vendor`, `0x${own.vendor}`);
+  file(root, `${device}/device`, `0x${own.product}`);
+  file(root, `${device}/numa_node`, String(at.numaNode));
+  const facts = [
+    `DRIVER=${driver}`,
+    `PCI_CLASS=${pciClass.replace(/^0/, "").toUpperCase()}`,
+    `PCI_ID=${own.vendor}:${own.product}`.toUpperCase(),
+    `PCI_SLOT_NAME=${pciAddress}`,
+  ];
+  file(root, `${device}/uevent`, facts.join("\n"));
+  mkdirSync(join(root, `bus/pci/drivers/${driver}`), { recursive: true });
+  link(root, `${device}/driver`, `bus/pci/drivers/${driver}`);
+  link(root, `${device}/subsystem`, "bus/pci");
+  link(root, `bus/pci/devices/${pciAddress}`, device);
+  return device;
 }
 
 function addVirtual(

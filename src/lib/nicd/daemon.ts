@@ -23,6 +23,7 @@ import { allSynced, createCopies, feedView } from "./copies.ts";
 import { CriSandboxes } from "./cri.ts";
 import { createDiscovery } from "./discovery.ts";
 import { forgetNode } from "./forget.ts";
+import { LastRefusals } from "./lastrefusals.ts";
 import { createLeaving } from "./leaving.ts";
 import { type ObserveRequest, registerNodeMetrics } from "./metrics.ts";
 import { openNodeRecord } from "./noderecord.ts";
@@ -88,6 +89,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
     offerNics({ discovery, copies, view, store, node }, signal);
 
     const events = createEvents(kube, { component: "multinic-nicd", host: node, log });
+    const refusals = new LastRefusals();
     let observeRequest: ObserveRequest | undefined;
     let mend: NodeWork["mend"] | undefined;
     const server = await serveNode({
@@ -117,7 +119,12 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
           network: view.resources(network),
           log,
         }),
-      refused: (request, error) => tellPod(events, request, error),
+      node,
+      refusals,
+      refused: (request, error) => {
+        refusals.add(request, { error, at: Date.now() });
+        tellPod(events, request, error);
+      },
     });
     const sandboxes = criSocket === undefined ? undefined : new CriSandboxes(criSocket);
     const podUids = () =>

@@ -4,10 +4,12 @@ import { parseAddress, parseAddressWithLength, parsePrefix } from "../ip.ts";
 import type {
   AttachmentKey,
   AttachRequest,
+  ExplainRequest,
   GcRequest,
   MendRequest,
   NetworkRef,
   NicRequest,
+  PodRef,
   RecordRequest,
   StatusRequest,
 } from "../node/contract.ts";
@@ -61,11 +63,7 @@ export function readAttach(body: unknown): AttachRequest {
     const pod = fields.object("pod");
     return {
       ...keyOf(fields),
-      pod: {
-        namespace: pod.text("namespace", kube),
-        name: pod.text("name", kube),
-        uid: pod.text("uid", kube),
-      },
+      pod: podOf(pod),
       netns: fields.text("netns", path),
       netnsDev: fields.text("netnsDev", number),
       netnsIno: fields.text("netnsIno", number),
@@ -101,6 +99,17 @@ export function readStatus(body: unknown): StatusRequest {
   }));
 }
 
+/** Reads the body of `explain`. */
+export function readExplain(body: unknown): ExplainRequest {
+  return read("explain", body, (fields) => ({
+    pod: podOf(fields.object("pod")),
+    tries: fields.objects("tries").map((item) => ({
+      network: item.text("network", name),
+      request: wishOf(item.object("request")),
+    })),
+  }));
+}
+
 /** Reads the body of `record`. */
 export function readRecord(body: unknown): RecordRequest {
   return read("record", body, (fields) =>
@@ -125,6 +134,14 @@ function keyOf(fields: Fields): AttachmentKey {
     network: fields.text("network", name),
     containerID: fields.text("containerID", name),
     ifname: fields.text("ifname", ifname),
+  };
+}
+
+function podOf(fields: Fields): PodRef {
+  return {
+    namespace: fields.text("namespace", kube),
+    name: fields.text("name", kube),
+    uid: fields.text("uid", kube),
   };
 }
 

@@ -15,11 +15,21 @@ import {
 } from "../node/contract.ts";
 import type { Attachments } from "./attachments.ts";
 import { wantsHardware } from "./choice.ts";
+import { explainChoice } from "./explain.ts";
+import type { LastRefusals } from "./lastrefusals.ts";
 import { takeFolder } from "./ownfolder.ts";
 import type { PodHardware } from "./podhardware.ts";
 import { readiness } from "./readiness.ts";
 import { recordTrouble } from "./recordtrouble.ts";
-import { readAttach, readGc, readKey, readMend, readRecord, readStatus } from "./requests.ts";
+import {
+  readAttach,
+  readExplain,
+  readGc,
+  readKey,
+  readMend,
+  readRecord,
+  readStatus,
+} from "./requests.ts";
 import type { NodeView } from "./view.ts";
 
 export interface ServerDeps {
@@ -40,6 +50,9 @@ export interface ServerDeps {
   readonly hardware?:
     | ((request: Pick<AttachRequest, "network" | "pod">) => Promise<PodHardware>)
     | undefined;
+  /** This node's name, and why pods were refused last; for `explain`. */
+  readonly node?: string | undefined;
+  readonly refusals?: Pick<LastRefusals, "of"> | undefined;
   /** Told why a well-formed attach was refused. */
   readonly refused?: ((request: AttachRequest, error: unknown) => void) | undefined;
 }
@@ -129,6 +142,7 @@ const handlers: Readonly<Record<Verb, (body: unknown, deps: ServerDeps) => unkno
     if (mend) return mend(readMend(body));
     throw new Failure("This nicd mends nothing", { code: String(faultCode.tryLater) });
   },
+  explain: (body, deps) => explainChoice(readExplain(body), deps),
 };
 
 /** Asks the kubelet only where the choice depends on it, and never again for an attachment that exists. */

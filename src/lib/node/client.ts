@@ -5,6 +5,8 @@ import type {
   AttachRequest,
   CheckReply,
   DetachReply,
+  ExplainReply,
+  ExplainRequest,
   GcReply,
   GcRequest,
   MendReply,
@@ -58,6 +60,7 @@ const asked: Readonly<Record<Verb, string>> = {
   status: "for its status",
   record: "for its record",
   mend: "to mend what is wrong",
+  explain: "to explain",
 };
 
 /**
@@ -102,6 +105,10 @@ export class NodeClient {
 
   mend(request: MendRequest, signal?: AbortSignal): Promise<MendReply> {
     return this.#call("mend", request, { signal });
+  }
+
+  explain(request: ExplainRequest, signal?: AbortSignal): Promise<ExplainReply> {
+    return this.#call("explain", request, { signal });
   }
 
   async #call<T>(verb: Verb, body: unknown, options: PostOptions): Promise<T> {

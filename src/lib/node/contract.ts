@@ -186,6 +186,57 @@ export interface MendReply {
   failures: string[];
 }
 
+/** Asks why a pod has the NICs it has, and what it would get now. */
+export interface ExplainRequest {
+  /** Whose attachments and devices count; names and uid may be "". */
+  pod: PodRef;
+  /** What to choose now, without recording it. */
+  tries: { network: string; request: NicRequest }[];
+}
+
+/** A NIC of the host as a choice saw it; bandwidth in kbit/s. */
+export interface ExplainedNic {
+  master: string;
+  nets: string[];
+  chosen: boolean;
+  /** Why it was taken or left. */
+  why: string;
+  speedKbps: number;
+  /** The driver names no speed: `speedKbps` is an assumption. */
+  assumed: boolean;
+  measuredKbps: number;
+  promisedKbps: number;
+  freeKbps: number;
+  numaNode?: number;
+}
+
+export interface ExplainedTry {
+  network: string;
+  /** Why these NICs, or why none. */
+  reason: string;
+  /** NICs of the choice in the order the pod gets them, with their devices; [] when it is refused. */
+  chosen: { master: string; pciAddress: string; promisedKbps?: number }[];
+  /** Every NIC of the host, chosen ones first; [] when it is refused. */
+  nics: ExplainedNic[];
+  /** Code of a refusal. */
+  refused?: number;
+}
+
+export interface ExplainReply {
+  node: string;
+  /** Attachments of the pod on this node. */
+  attached: {
+    network: string;
+    ifname: string;
+    attachedAt: number;
+    reason: string;
+    interfaces: { name: string; master: string; pciAddress: string; promisedKbps?: number }[];
+  }[];
+  /** The last refusal of each network since nicd started. */
+  refused: { network: string; at: number; message: string }[];
+  tries: ExplainedTry[];
+}
+
 /** Codes of the CNI spec where it has one (7 invalid config, 11 try again later), ours from 100 up. */
 export interface NodeFault {
   code: number;
@@ -193,7 +244,16 @@ export interface NodeFault {
   details: string;
 }
 
-export const verbs = ["attach", "detach", "check", "gc", "status", "record", "mend"] as const;
+export const verbs = [
+  "attach",
+  "detach",
+  "check",
+  "gc",
+  "status",
+  "record",
+  "mend",
+  "explain",
+] as const;
 export type Verb = (typeof verbs)[number];
 
 /** The codes of `NodeFault`; a `Failure` inside nicd carries one as text in its `code`. */

@@ -142,8 +142,8 @@ function byBandwidth(open: readonly Nic[], by: Narrowing): readonly Promised[] {
     target > 0 ? `target ${formatBandwidth(target)}` : "no target: nothing is promised",
     ...chosen.map(({ master, promisedKbps = 0 }) => {
       const load = loads.get(master) ?? noLoad;
-      const share = promisedKbps > 0 ? `${formatBandwidth(promisedKbps)} of ` : "";
-      return `${master} ${share}${describeFree(load)}`;
+      const share = promisedKbps > 0 ? `${formatBandwidth(promisedKbps)} ` : "";
+      return `${master} ${share}(${describeFree(load)})`;
     }),
   );
   return chosen;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { explain } from "../../../src/lib/errors.ts";
+import { HostDevices } from "../../../src/lib/lab/devices.ts";
 import type { RunningHost } from "../../../src/lib/lab/hosts.ts";
 import { layOut } from "../../../src/lib/lab/topology.ts";
 import { howItWent, isRouted } from "../../../src/lib/lab/traffic.ts";
@@ -12,12 +13,15 @@ function host(neighbours: readonly Record<string, unknown>[]): RunningHost {
   const spec = { hosts: 2, nics: 2, kinds: ["nic"], families: [4] } as const;
   const [first] = layOut(spec).hosts;
   if (!first) throw new Error("no host");
+  const exec = async () => ({ code: 0, stdout: JSON.stringify(neighbours), stderr: "" });
   return {
     host: first,
+    devices: new HostDevices({ host: first, exec }),
     sysRoot: "",
+    procRoot: "",
     pid: 1,
     environment: {},
-    exec: async () => ({ code: 0, stdout: JSON.stringify(neighbours), stderr: "" }),
+    exec,
     spawn: () => {
       throw new Error("not used");
     },

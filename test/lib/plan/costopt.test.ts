@@ -1,8 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cheapestSet } from "../../../src/lib/plan/costopt.ts";
 import { loadOf, type NicLoad, sharesOf } from "../../../src/lib/plan/nicload.ts";
 import { freestSet } from "../../../src/lib/plan/perfopt.ts";
 import { type Random, random } from "../../support/random.ts";
+
+// Seconds on a quiet machine.
+setDefaultTimeout(60_000);
 
 const nic = (speedGbps: number, usedGbps = 0): NicLoad =>
   loadOf({ speedMbps: speedGbps * 1000 }, usedGbps * 1_000_000);

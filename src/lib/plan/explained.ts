@@ -1,0 +1,54 @@
+import { codeOf, explain } from "../errors.ts";
+import type { Selection } from "./selection.ts";
+
+/** A choice told to people: the node contract's ExplainedTry. */
+export interface Explained {
+  network: string;
+  reason: string;
+  chosen: { master: string; pciAddress: string; promisedKbps?: number }[];
+  nics: {
+    master: string;
+    nets: string[];
+    chosen: boolean;
+    why: string;
+    speedKbps: number;
+    assumed: boolean;
+    measuredKbps: number;
+    promisedKbps: number;
+    freeKbps: number;
+    numaNode?: number;
+  }[];
+  refused?: number;
+}
+
+/** Tells what a choice came to, also when it was refused; errors without a code of the node contract are thrown on. */
+export function explained(network: string, choose: () => Selection): Explained {
+  try {
+    const { nics, reason, considered } = choose();
+    return {
+      network,
+      reason,
+      chosen: nics.map(({ master, pciAddress, promisedKbps }) => ({
+        master,
+        pciAddress,
+        ...(promisedKbps !== undefined && { promisedKbps }),
+      })),
+      nics: considered.map(({ master, nets, chosen, why, load, numaNode }) => ({
+        master,
+        nets: [...nets],
+        chosen,
+        why,
+        speedKbps: load.capacity,
+        assumed: load.assumed,
+        measuredKbps: load.measured,
+        promisedKbps: load.promised,
+        freeKbps: load.free,
+        ...(numaNode !== undefined && { numaNode }),
+      })),
+    };
+  } catch (error) {
+    const code = codeOf(error) ?? "";
+    if (!/^[0-9]+$/.test(code)) throw error;
+    return { network, reason: explain(error), chosen: [], nics: [], refused: Number(code) };
+  }
+}
