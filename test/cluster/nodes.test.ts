@@ -7,6 +7,7 @@ import { cgroupsNamed } from "./cgroups.ts";
 import { toolsImage } from "./images.ts";
 import { startRealCluster } from "./real-cluster.ts";
 import { scenario } from "./scenario.ts";
+import { allocationSteps } from "./steps-allocations.ts";
 import { daemonSteps } from "./steps-daemons.ts";
 import { deviceSteps } from "./steps-devices.ts";
 import { endSteps } from "./steps-ends.ts";
@@ -47,6 +48,7 @@ function tellStory(): void {
   troubleSteps(story);
   daemonSteps(story);
   podSteps(story);
+  allocationSteps(story);
   troublesCounted(story);
   deviceSteps(story);
   visitSteps(() => ({
