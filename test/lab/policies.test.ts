@@ -168,7 +168,10 @@ test("explain --dry-run chooses with any annotation and records nothing, on the 
   expect(JSON.parse(out)).toMatchObject({
     from: "nicd",
     node: "host1",
-    tries: [{ chosen: [{ master: "eth2" }] }],
+    tries: [{ chosen: [{ master: "eth1" }] }],
   });
+  // Another pod finds the NIC promised.
+  const next = await explain("--networks", annotation, "-o", "json");
+  expect(JSON.parse(next.out)).toMatchObject({ tries: [{ chosen: [{ master: "eth2" }] }] });
   await gone("e1");
 });

@@ -1,6 +1,7 @@
 import type { MultiNicNetworkSpec } from "../api/kinds.ts";
 import { Failure } from "../errors.ts";
 import { type AttachRequest, faultCode, type NetworkRef } from "../node/contract.ts";
+import type { HeldNic } from "../plan/heldnics.ts";
 import { linkTypes } from "../plan/hostnics.ts";
 import type { MasterUse } from "../plan/masteruse.ts";
 import { devicesOfNetwork } from "../plan/poddevices.ts";
@@ -10,7 +11,8 @@ import { type PodHardware, unknownDevices } from "./podhardware.ts";
 import type { NodeView } from "./view.ts";
 
 /** What a choice is made for. */
-export type Wish = Pick<AttachRequest, "network" | "ref" | "request" | "deviceIDs">;
+export type Wish = Pick<AttachRequest, "network" | "ref" | "request" | "deviceIDs"> &
+  Partial<Pick<AttachRequest, "pod" | "containerID">>;
 
 export interface ChoiceSources {
   readonly view: NodeView;
@@ -24,13 +26,14 @@ export interface ChoiceSources {
 export function chooseNics(wish: Wish, from: ChoiceSources): Selection {
   const { view, uses, holds, hardware } = from;
   const spec = view.network(wish.network);
-  const held = holds.held();
+  const own = { podUID: wish.pod?.uid ?? "", containerID: wish.containerID ?? "" };
+  const held = holds.held(own);
   const selection = selectNics({
     ...inputOf(wish, { view, spec }),
-    deviceIDs: devicesOf(wish, from),
+    deviceIDs: devicesOf(wish, { ...from, held }),
     uses,
     held,
-    promised: holds.promised(),
+    promised: holds.promised(own),
     ...(hardware && { gpus: hardware.gpus, places: hardware.places }),
   });
   const notes = hardware?.notes ?? [];
@@ -73,7 +76,11 @@ export function refOf(spec: MultiNicNetworkSpec): NetworkRef {
   };
 }
 
-function devicesOf(wish: Wish, { view, holds, hardware }: ChoiceSources): readonly string[] {
+function devicesOf(
+  wish: Wish,
+  of: Pick<ChoiceSources, "view" | "hardware"> & { readonly held: readonly HeldNic[] },
+): readonly string[] {
+  const { view, hardware, held } = of;
   const { network, deviceIDs: given } = wish;
   const resources = resourcesOf(network, view);
   if (resources.length === 0) return given;
@@ -83,7 +90,7 @@ function devicesOf(wish: Wish, { view, holds, hardware }: ChoiceSources): readon
   }
   const nics = wish.request.nics ?? 0;
   const { devices: allocated } = hardware;
-  return devicesOfNetwork({ network, given, resources, allocated, held: holds.held(), nics });
+  return devicesOfNetwork({ network, given, resources, allocated, held, nics });
 }
 
 function inputOf(wish: Wish, of: { view: NodeView; spec: MultiNicNetworkSpec | undefined }) {
@@ -111,5 +118,6 @@ function inputOf(wish: Wish, of: { view: NodeView; spec: MultiNicNetworkSpec | u
     ...(states && { states }),
     classIds: request.class ? view.deviceClass(request.class)?.ids : undefined,
     parentOf: (pci: string) => view.parentOf(pci),
+    nameOf: (pci: string) => view.nameOf?.(pci),
   };
 }

@@ -36,6 +36,8 @@ export interface NicDiscovery {
   readonly current: Discovery | undefined;
   /** Virtual function → physical function, by PCI address, as of the last look; virtual ones in pods included. */
   readonly parents: ReadonlyMap<string, string>;
+  /** Names of the interfaces of PCI functions, as of the last look. */
+  readonly names: ReadonlyMap<string, string>;
   /** Takes over the rows that the HostInterface object lists (not the user's own), so that a restart in the middle of a flap drops none. */
   adopt(rows: readonly HostInterfaceRow[]): void;
   /** Looks at the host now. Throws what the reads throw. */
@@ -71,6 +73,7 @@ class Discoverer implements NicDiscovery {
   #current: Discovery | undefined;
   #memory: DiscoveryMemory = nothingListed;
   #parents: ReadonlyMap<string, string> = new Map();
+  #names: ReadonlyMap<string, string> = new Map();
   #due: { readonly at: number; cancel(): void } | undefined;
   #following = false;
 
@@ -84,6 +87,10 @@ class Discoverer implements NicDiscovery {
 
   get parents(): ReadonlyMap<string, string> {
     return this.#parents;
+  }
+
+  get names(): ReadonlyMap<string, string> {
+    return this.#names;
   }
 
   poke(): void {
@@ -173,6 +180,7 @@ class Discoverer implements NicDiscovery {
         devices.set(name, readDevice(sysRoot, name));
     }
     this.#parents = parentsOf(devices.values());
+    this.#names = namesOf(devices.values());
     const pciPresent = new Set<string>();
     for (const { interfaceName, pciAddress } of this.#memory.rows) {
       if (pciAddress === undefined || links.some((link) => link.name === interfaceName)) continue;
@@ -184,6 +192,16 @@ class Discoverer implements NicDiscovery {
 
 function rowKey({ interfaceName, netAddress = "" }: HostInterfaceRow): string {
   return `${interfaceName}/${netAddress.includes(":") ? 6 : 4}`;
+}
+
+/** A pod's interface that came back keeps the name it had there: that is no name of a host NIC. */
+function namesOf(devices: Iterable<DeviceFacts>): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { name, pciAddress } of devices) {
+    if (pciAddress !== undefined && !/^net[0-9]+(-[0-9]+)?$/.test(name))
+      names.set(pciAddress, name);
+  }
+  return names;
 }
 
 function parentsOf(devices: Iterable<DeviceFacts>): Map<string, string> {

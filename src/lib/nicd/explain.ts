@@ -64,7 +64,7 @@ async function tryNow(
     const reason = `This node's nicd knows no MultiNicNetwork ${network}`;
     return { network, reason, chosen: [], nics: [], refused: 11 };
   }
-  const wish = { network, ref: refOf(spec), request, deviceIDs: [] };
+  const wish = { network, ref: refOf(spec), request, deviceIDs: [], pod };
   const hardware =
     from.hardware && wantsHardware(wish, view) ? await from.hardware({ network, pod }) : undefined;
   return explained(network, () => attachments.choose(wish, hardware));

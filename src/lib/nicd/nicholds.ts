@@ -2,8 +2,14 @@ import { type HeldNic, movingTypes } from "../plan/heldnics.ts";
 import type { AttachmentRecord } from "./attachmentrecord.ts";
 import type { Records } from "./records.ts";
 
-/** What the attachments of one key hold. */
-interface Hold {
+/** Whose attachment it is. */
+export interface Holder {
+  readonly podUID: string;
+  readonly containerID: string;
+}
+
+/** What one attachment holds. */
+interface Hold extends Holder {
   readonly held: readonly HeldNic[];
   readonly promised: readonly (readonly [master: string, kbps: number])[];
 }
@@ -17,14 +23,15 @@ export class NicHolds {
     this.#records = records;
   }
 
-  held(): HeldNic[] {
-    return [...this.#read().values()].flatMap((hold) => hold.held);
+  /** `besides` as in `#others`. */
+  held(besides?: Holder): HeldNic[] {
+    return this.#others(besides).flatMap((hold) => hold.held);
   }
 
   /** Returns promised kbit/s by master. */
-  promised(): Map<string, number> {
+  promised(besides?: Holder): Map<string, number> {
     const sums = new Map<string, number>();
-    for (const { promised } of this.#read().values()) {
+    for (const { promised } of this.#others(besides)) {
       for (const [master, kbps] of promised) sums.set(master, (sums.get(master) ?? 0) + kbps);
     }
     return sums;
@@ -44,6 +51,17 @@ export class NicHolds {
   /** Drops what is in memory: the next use reads the records again. */
   forget(): void {
     this.#holds = undefined;
+  }
+
+  /**
+   * What all hold but an earlier sandbox of the same pod: the kubelet keeps a pod's devices through all its sandboxes, of which
+   * one lives at a time, and the DEL of an old one may come after the ADD of the new one.
+   */
+  #others(besides: Holder | undefined): Hold[] {
+    const all = [...this.#read().values()];
+    if (!besides || besides.podUID === "") return all;
+    const { podUID, containerID } = besides;
+    return all.filter((hold) => hold.podUID !== podUID || hold.containerID === containerID);
   }
 
   #read(): Map<string, Hold> {
@@ -67,7 +85,8 @@ function holdOf(record: AttachmentRecord): Hold | undefined {
   const promised = record.interfaces.flatMap(({ master, promisedKbps = 0 }) =>
     promisedKbps > 0 ? [[master, promisedKbps] as const] : [],
   );
-  return held.length + promised.length > 0 ? { held, promised } : undefined;
+  if (held.length + promised.length === 0) return undefined;
+  return { podUID: pod.uid, containerID: record.containerID, held, promised };
 }
 
 function keyOf({ network, containerID, ifname }: AttachmentRecord): string {

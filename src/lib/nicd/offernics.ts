@@ -35,6 +35,7 @@ export function offerNics(
     const rows = offeredRows(found.rows, own).filter((row) => !away.has(row.interfaceName));
     view.setNics(rows, {
       parents: discovery.parents,
+      names: discovery.names,
       unlinkable: new Set(unlinkable),
       states: new Map(found.interfaces.map((nic) => [nic.interfaceName, nic])),
     });

@@ -5,6 +5,7 @@ import { codeOf, Failure } from "../errors.ts";
 import { faultCode } from "../node/contract.ts";
 import { refuseNetworkFilesystem } from "./filesystem.ts";
 import { Graves } from "./graves.ts";
+import { NicNames } from "./nicnames.ts";
 import { Records } from "./records.ts";
 import { recordTrouble } from "./recordtrouble.ts";
 import { RoutingTables } from "./routingtables.ts";
@@ -15,6 +16,7 @@ export class Store {
   readonly records: Records;
   readonly graves: Graves;
   readonly tables: RoutingTables;
+  readonly nicNames: NicNames;
   readonly #db: Database;
   readonly #file: string;
   readonly #opened: FileIdentity | undefined;
@@ -26,6 +28,7 @@ export class Store {
     this.records = new Records(db);
     this.graves = new Graves(db);
     this.tables = new RoutingTables(db);
+    this.nicNames = new NicNames(db);
   }
 
   /** Runs `work` in one transaction: all of it is durable when this returns, or nothing of it happened. */

@@ -27,6 +27,8 @@ export interface NodeView {
   resources?(network: string): readonly string[];
   /** Returns the PCI address of the physical function that a virtual one belongs to. */
   parentOf(pciAddress: string): string | undefined;
+  /** Returns the name that the interface of a PCI function had on the host when it was seen last. */
+  nameOf?(pciAddress: string): string | undefined;
   /** Pools of one network on this node. */
   pools(network: string): readonly NodePool[];
   network(name: string): MultiNicNetworkSpec | undefined;
@@ -59,12 +61,14 @@ export class StoredView implements NodeView {
   #unlinkable: ReadonlySet<string> = new Set();
   #states: ReadonlyMap<string, NicState> = new Map();
   #rates: ReadonlyMap<string, Rates> = new Map();
+  readonly #names: Map<string, string>;
   readonly #resources = new Map<string, readonly string[]>();
 
   /** Starts with what the store saw last. `node` chooses the pools: those whose `spec.hostName` it is. */
   constructor(store: Store, node: string) {
     this.#store = store;
     this.#node = node;
+    this.#names = store.nicNames.all();
     for (const { json } of store.objects("IPPool")) this.#keepPool(JSON.parse(json));
     for (const { json } of store.objects("MultiNicNetwork")) this.#keepNetwork(JSON.parse(json));
     for (const { json } of store.objects("DeviceClass")) this.#keepClass(JSON.parse(json));
@@ -96,6 +100,10 @@ export class StoredView implements NodeView {
     return this.#parents.get(pciAddress);
   }
 
+  nameOf(pciAddress: string): string | undefined {
+    return this.#names.get(pciAddress);
+  }
+
   pools(network: string): readonly NodePool[] {
     return [...(this.#pools.get(network)?.values() ?? [])];
   }
@@ -119,8 +127,14 @@ export class StoredView implements NodeView {
       parents?: ReadonlyMap<string, string>;
       unlinkable?: ReadonlySet<string>;
       states?: ReadonlyMap<string, NicState>;
+      names?: ReadonlyMap<string, string>;
     } = {},
   ): void {
+    for (const [pciAddress, name] of of.names ?? []) {
+      if (this.#names.get(pciAddress) === name) continue;
+      this.#names.set(pciAddress, name);
+      this.#store.nicNames.put(pciAddress, name);
+    }
     this.#nics = nics;
     this.#states = of.states ?? new Map();
     this.#parents = of.parents ?? new Map();

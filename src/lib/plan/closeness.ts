@@ -83,10 +83,13 @@ export function hopsBetween(a: PciPlace | undefined, b: PciPlace | undefined): n
   return a.path.length - common + (b.path.length - common) + 2;
 }
 
-/** Writes a PCI address as sysfs does: lower case, four digits of domain unless it needs more (NVML prints eight). */
+/**
+ * Writes a PCI address as sysfs does: lower case, four digits of domain unless it needs more (NVML prints eight). Any other
+ * text stays as it is.
+ */
 export function sysfsPci(address: string): string {
   const match = /^0*([0-9a-f]{4,}):([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])$/.exec(address.toLowerCase());
-  return match ? `${match[1]}:${match[2]}` : address.toLowerCase();
+  return match ? `${match[1]}:${match[2]}` : address;
 }
 
 /** Tells whether a text is a PCI address as sysfs writes it. */

@@ -40,6 +40,8 @@ export interface SelectionInput extends Planes {
   readonly classIds: readonly { vendor: string; products: readonly string[] }[] | undefined;
   /** Returns the PCI address of a virtual function's physical one. */
   readonly parentOf: (pciAddress: string) => string | undefined;
+  /** Returns the name that a function's interface had on the host when it was seen last. */
+  readonly nameOf?: (pciAddress: string) => string | undefined;
   readonly uses: readonly MasterUse[];
   /** NICs and functions that are in pods. */
   readonly held?: readonly HeldNic[];
@@ -136,7 +138,9 @@ function byDevice(input: SelectionInput): Selection {
     const nic = host.find(
       (n) => n.pciAddress !== "" && (n.pciAddress === id || n.pciAddress === parent),
     );
-    const device = { master: nic?.master ?? "", pciAddress: id };
+    // A NIC without address is listed nowhere, and one that is in a pod shows no name.
+    const name = nic?.master ?? input.nameOf?.(parent ?? id) ?? input.nameOf?.(id) ?? "";
+    const device = { master: name, pciAddress: id };
     const held = whyHeld(nic?.pciAddress === id ? device : { ...device, master: "" }, {
       ...input,
       held: input.held ?? [],

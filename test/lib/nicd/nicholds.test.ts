@@ -201,6 +201,39 @@ describe("Attachments by device", () => {
     expect(chosen(second, wish("c2"), has)).toEqual([`eth1 ${vf(1)}`]);
   });
 
+  test("give a pod's new sandbox the devices and the bandwidth of its old one, whose DEL may come later", () => {
+    using at = deviceNode("x.com/a");
+    const has = hardware({ "x.com/a": [vf(1)] });
+    const pod = { namespace: "default", name: "p", uid: "u" };
+    expect(chosen(at, wish("c1", { pod }), has)).toEqual([`eth1 ${vf(1)}`]);
+    expect(chosen(at, wish("c2", { pod }), has)).toEqual([`eth1 ${vf(1)}`]);
+    at.attachments.detach(wish("c1"));
+    // The new sandbox has it now, for everybody else.
+    expect(refusal(() => chosen(at, wish("c3"), has))).toContain("103");
+    using cheap = node(policy("costOpt"));
+    const full = (id: string) =>
+      cheap.attachments.attach(attachRequest(id, { pod, request: { target: "100Gbps" } }));
+    expect(full("c1").interfaces.map((each) => each.master)).toEqual(["eth2"]);
+    expect(full("c2").interfaces.map((each) => each.master)).toEqual(["eth2"]);
+  });
+
+  test("name a device by what its interface was called on the host, also while a pod has it and after a restart", () => {
+    using first = deviceNode("x.com/a");
+    const names = new Map([
+      ["0000:00:09.0", "ib0"],
+      [vf(1), "eth1v0"],
+    ]);
+    first.view.setNics(host1, { parents, names });
+    using second = first.restart();
+    second.view.setNics(host1, { parents, names: new Map() });
+    const has = hardware({ "x.com/a": [vf(1), "0000:00:09.0", "0000:00:0a.0"] });
+    expect(chosen(second, wish("c1"), has)).toEqual([
+      `eth1 ${vf(1)}`,
+      "ib0 0000:00:09.0",
+      " 0000:00:0a.0",
+    ]);
+  });
+
   test("say which resources a pod has none of, and wait while the kubelet cannot be asked", () => {
     using at = deviceNode("x.com/a", "x.com/b");
     expect(refusal(() => chosen(at, wish("c1"), hardware({ "x.com/gpu": ["0"] })))).toBe(

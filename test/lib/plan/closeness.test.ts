@@ -32,7 +32,7 @@ test.each([
   ["00000000:1B:00.0", "0000:1b:00.0"],
   ["0000:00:04.0", "0000:00:04.0"],
   ["00010000:01:00.7", "10000:01:00.7"],
-  ["GPU-12", "gpu-12"],
+  ["GPU-12", "GPU-12"],
 ])("sysfsPci writes %s as %s", (text, want) => expect(sysfsPci(text)).toBe(want));
 
 describe("closestNics", () => {
