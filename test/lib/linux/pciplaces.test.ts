@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readGpuUuids } from "../../../src/lib/linux/nvidiagpus.ts";
 import { readPciPlace } from "../../../src/lib/linux/pciplaces.ts";
 import { readMachine, writeProcfs, writeSysfs } from "../../support/machine.ts";
+
+// A tree of hundreds of files, on a disk that may be busy.
+setDefaultTimeout(60_000);
 
 const root = mkdtempSync(join(tmpdir(), "places-"));
 /** Thousands of files take seconds on a busy disk. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +13,9 @@ import { readMachine, writeProcfs, writeSysfs } from "../../support/machine.ts";
 import { podResourcesAnswer, servePodResources } from "../../support/podresources.ts";
 
 const golden = join(import.meta.dir, "../../golden");
+// A tree of hundreds of files, on a disk that may be busy.
+setDefaultTimeout(60_000);
+
 const root = mkdtempSync(join(tmpdir(), "hardware-"));
 const machine = readMachine("hgx-h100");
 beforeAll(() => {
