@@ -11,7 +11,7 @@ const ownObject = "HostInterface";
 /** Keeps the view's NICs what counts on this host: the user's rows where he wrote them, else the discovered ones. */
 export function offerNics(
   of: {
-    discovery: Pick<NicDiscovery, "current" | "parents" | "onChange">;
+    discovery: Pick<NicDiscovery, "current" | "parents" | "names" | "onChange">;
     copies: { readonly hostInterfaces: Pick<Copies["hostInterfaces"], "onChange"> };
     view: StoredView;
     store: Store;

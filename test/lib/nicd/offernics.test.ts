@@ -11,6 +11,7 @@ test("offerNics offers no NIC that was moved into a pod, until it is back", () =
   const stop = new AbortController();
   const discovery = {
     parents: new Map<string, string>(),
+    names: new Map<string, string>(),
     get current(): Discovery {
       const interfaces: InterfaceStatus[] = host1.map(({ interfaceName }) =>
         interfaceName === "eth1" && reason ? { interfaceName, reason } : { interfaceName },
