@@ -88,7 +88,7 @@ export async function liveNicd(
       host.kernel.setLink(host.kernel.link(end)?.index ?? 0, { up: true });
     host.kernel.addAddress(host.kernel.link(name)?.index ?? 0, `${hostIP}/24`);
   }
-  makeSysfs(join(folder, "sys"), { name: "host1", address: "", nics });
+  makeSysfs(join(folder, "sys"), { name: "host1", address: "", nics, gpus: [] });
   remember(join(folder, "seed"), options.pools ?? host1Pools);
   const holder = await holdMounts();
   const own = `--mount=/proc/${holder.pid}/ns/mnt`;
