@@ -48,8 +48,8 @@ function tellStory(): void {
   troubleSteps(story);
   daemonSteps(story);
   podSteps(story);
-  allocationSteps(story);
   troublesCounted(story);
+  allocationSteps(story);
   deviceSteps(story);
   visitSteps(() => ({
     on: scenario(story.cluster, { network: "visit", namespace: "visiting" }),
