@@ -1,11 +1,15 @@
 /**
- * Runs the tiers of `make test` one after another and ends with `N passed, N failed, N skipped` alone on a line.
- * A tier that cannot run at all (its set-up failed, no test was found) counts as one failure.
+ * Runs the tiers of `make test` and ends with `N passed, N failed, N skipped` alone on a line. Guests in virtual machines,
+ * of one processor each, go beside the tiers of this machine where there is a second processor. A tier that cannot run at
+ * all (its set-up failed, no test was found) counts as one failure.
  */
+import { availableParallelism } from "node:os";
 
 interface Tier {
   readonly name: string;
   readonly command: readonly string[];
+  /** It runs in a virtual machine. */
+  readonly guest?: boolean;
 }
 
 interface Counts {
@@ -23,8 +27,8 @@ const tiers: readonly Tier[] = [
   { name: "contract", command: ["test", "test/contract"] },
   { name: "netns", command: ["test", "--timeout=120000", "test/netns"] },
   { name: "lab", command: ["test", "--timeout=300000", "test/lab"] },
-  { name: "uml", command: ["test", "--timeout=600000", "test/uml"] },
-  { name: "qemu", command: ["test", "--timeout=600000", "test/qemu"] },
+  { name: "uml", command: ["test", "--timeout=600000", "test/uml"], guest: true },
+  { name: "qemu", command: ["test", "--timeout=600000", "test/qemu"], guest: true },
   { name: "cluster", command: ["test", "--timeout=1200000", "test/cluster"] },
 ];
 
@@ -37,36 +41,51 @@ function counts(output: string): Counts {
   return { pass: read("pass"), fail: read("fail"), skip: read("skip") + read("todo") };
 }
 
-async function runTier(tier: Tier): Promise<Counts> {
+/** Runs one tier; what it says comes as it is said, or in one piece when it is over (`quiet`). */
+async function runTier(tier: Tier, quiet: boolean): Promise<Counts> {
   const started = Date.now();
   const child = Bun.spawn([process.execPath, ...tier.command, "--only-failures"], {
     stdin: "ignore",
-    stdout: "inherit",
+    stdout: "pipe",
     stderr: "pipe",
   });
-  let output = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of child.stderr) {
-    const text = decoder.decode(chunk, { stream: true });
-    output += text;
-    process.stderr.write(text);
-  }
+  let said = "";
+  const listen = async (from: ReadableStream<Uint8Array>) => {
+    let output = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of from) {
+      const text = decoder.decode(chunk, { stream: true });
+      output += text;
+      if (quiet) said += text;
+      else process.stdout.write(text);
+    }
+    return output;
+  };
+  const [, output] = await Promise.all([listen(child.stdout), listen(child.stderr)]);
   const code = await child.exited;
   const got = counts(output);
   if (code !== 0 && got.fail === 0) got.fail = 1;
   if (got.pass + got.fail === 0) got.fail = 1;
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stdout.write(
-    `tier ${tier.name}: ${got.pass} passed, ${got.fail} failed, ${got.skip} skipped in ${seconds} s\n\n`,
+    `${said}tier ${tier.name}: ${got.pass} passed, ${got.fail} failed, ${got.skip} skipped in ${seconds} s\n\n`,
   );
   return got;
 }
 
+async function runLane(lane: readonly Tier[], quiet: boolean): Promise<Counts[]> {
+  const all: Counts[] = [];
+  for (const tier of lane) all.push(await runTier(tier, quiet));
+  return all;
+}
+
 const wanted = process.argv.slice(2);
+const chosen = tiers.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const guests = availableParallelism() > 1 ? chosen.filter(({ guest }) => guest) : [];
+const here = chosen.filter((tier) => !guests.includes(tier));
+const results = await Promise.all([runLane(here, false), runLane(guests, here.length > 0)]);
 const total: Counts = { pass: 0, fail: 0, skip: 0 };
-for (const tier of tiers) {
-  if (wanted.length > 0 && !wanted.includes(tier.name)) continue;
-  const got = await runTier(tier);
+for (const got of results.flat()) {
   total.pass += got.pass;
   total.fail += got.fail;
   total.skip += got.skip;
