@@ -2,6 +2,7 @@ import type { CniDeps, NodeCalls } from "../../src/lib/cni/deps.ts";
 import { type Invocation, parseInvocation } from "../../src/lib/cni/invocation.ts";
 import type { RdmaWorld } from "../../src/lib/cni/rdma.ts";
 import { Failure } from "../../src/lib/errors.ts";
+import { canonicalWithLength } from "../../src/lib/ip.ts";
 import type { Change, Kernel, NewLink, NewLinkOptions } from "../../src/lib/linux/kernel.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import type { Link, LinkAddress, Route, Rule } from "../../src/lib/netlink/types.ts";
@@ -12,6 +13,7 @@ export class FakeNamespace {
   readonly links: Link[] = [];
   readonly addresses: LinkAddress[] = [];
   readonly routes: Route[] = [];
+  late = 0;
   readonly rules: Rule[] = [];
   /** Names of links whose creation fails, with the errno. */
   readonly refuse = new Map<string, string>();
@@ -40,6 +42,17 @@ export class FakeNamespace {
     };
     this.links.push(link);
     return link;
+  }
+
+  /** The local route of an address that the namespace has, once `late` looks have come too early. */
+  local(dst: string): Route | undefined {
+    const own = this.addresses.some(({ address }) =>
+      canonicalWithLength(address).startsWith(`${dst}/`),
+    );
+    if (!own || this.late-- > 0) return undefined;
+    const family = dst.includes(":") ? 6 : 4;
+    const base = { family, dst, table: 255, protocol: 2, type: 2, scope: 254, metric: 0 } as const;
+    return { ...base, nexthops: [] };
   }
 
   names(): string[] {
@@ -281,6 +294,7 @@ function fakeKernel(here: FakeNamespace, pod: FakeNamespace): Kernel {
       const family = address.includes(":") ? 6 : 4;
       here.addresses.push({ index, family, address, scope: 0, flags: 0, label: "" });
     },
+    lookup: (dst) => here.local(dst),
     routes: ({ family }) => here.routes.filter((route) => route.family === family),
     rules: (family) => here.rules.filter((rule) => rule.family === family),
     addRule: (rule) => void here.rules.push(rule),

@@ -1,5 +1,5 @@
 import type { CniRoute } from "../api/cni.ts";
-import { type CniResult, emptyResult } from "../api/cni-result.ts";
+import { type CniInterface, type CniResult, emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { Attachment } from "./attachment.ts";
@@ -51,18 +51,23 @@ async function devicesOf(at: Attachment, deps: CniDeps): Promise<{ bring(): void
   return { bring: () => bringRdma(found, at, { world, deps }) };
 }
 
-/** Adds the delegates' NICs up: only interfaces in the pod, as v1.3.x showed them, with the addresses on them. */
+/**
+ * Adds the delegates' NICs up: first the interfaces in the pod, as v1.3.x showed them, with the addresses on them, then what
+ * they made on the host (a bridge, veth ends), each once: their CHECK looks for it.
+ */
 export function mergeAnswers(
   at: Pick<Attachment, "network">,
   answers: readonly CniResult[],
 ): CniResult {
   const out = { interfaces: [...emptyResult.interfaces], ips: [...emptyResult.ips] };
+  const onHost = new Map<string, CniInterface>();
   for (const answer of answers) {
     const places = new Map<number, number>();
     for (const [i, each] of answer.interfaces.entries()) {
-      if (!each.sandbox) continue;
-      places.set(i, out.interfaces.length);
-      out.interfaces.push(each);
+      if (each.sandbox) {
+        places.set(i, out.interfaces.length);
+        out.interfaces.push(each);
+      } else onHost.set(each.name, each);
     }
     const only = [...places.values()][0];
     for (const { interface: index, ...ip } of answer.ips) {
@@ -70,6 +75,7 @@ export function mergeAnswers(
       out.ips.push(place === undefined ? ip : { ...ip, interface: place });
     }
   }
+  out.interfaces.push(...onHost.values());
   const own = at.network.routes;
   const theirs = answers.flatMap(({ routes }) => routes);
   return {

@@ -2,7 +2,7 @@ import type { CniIp, CniResult } from "../api/cni-result.ts";
 import { emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
-import type { Netns } from "../linux/kernel.ts";
+import type { Kernel, Netns } from "../linux/kernel.ts";
 import type { Sysctl } from "../linux/sysctl.ts";
 import type { Link, Route } from "../netlink/types.ts";
 import { type LinkPlan, wantedMac } from "./attach-plan.ts";
@@ -47,6 +47,7 @@ export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<Cn
     const altname = at.chained ? "" : at.call.ifname;
     configureLinks(pod, { links, addresses, routes, altname }, deps);
     faultPoint("cni.add.configured");
+    await settleIPv6(pod, addresses.flat(), deps);
     return resultOf(at, { links, answers });
   } finally {
     giveBack();
@@ -91,6 +92,13 @@ async function addressesOf(at: NativeAttachment, deps: CniDeps): Promise<CniResu
     return (await callPlugin(plugin, at.call, deps)) ?? emptyResult;
   });
   return callAll(calls, deps);
+}
+
+/** Loaded for IPv6 only. */
+async function settleIPv6(pod: Kernel, addresses: readonly string[], deps: CniDeps): Promise<void> {
+  if (!addresses.some((address) => address.includes(":"))) return;
+  const { untilLocal } = await import("./settle.ts");
+  await untilLocal(pod, addresses, deps);
 }
 
 function routesOf(

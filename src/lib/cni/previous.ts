@@ -27,12 +27,13 @@ export function withPrevious(plugin: PluginCall, header: CniHeader): PluginCall 
   return { ...plugin, config: { ...plugin.config, prevResult } };
 }
 
-/** Cuts out the part of a result that is about one interface. */
+/** Cuts out the part of a result that is about one interface, with all there is on the host: whose that is nobody says. */
 function resultOfNic(result: CniResult, name: string): CniResult {
   const index = result.interfaces.findIndex((each) => each.name === name);
   const ips = result.ips.filter((ip) => ip.interface === index);
+  const own = result.interfaces.filter((_, i) => i === index);
   return {
-    interfaces: result.interfaces.filter((_, i) => i === index),
+    interfaces: [...own, ...result.interfaces.filter(({ sandbox }) => !sandbox)],
     ips: ips.map((ip) => ({ ...ip, interface: 0 })),
     routes: [],
     dns: {},

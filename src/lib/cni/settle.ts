@@ -10,6 +10,11 @@ import type { CniDeps } from "./deps.ts";
 const IFA_F_OPTIMISTIC = 0x04;
 const IFA_F_DADFAILED = 0x08;
 const IFA_F_TENTATIVE = 0x40;
+/** linux/rtnetlink.h */
+const RTN_LOCAL = 2;
+const localPauseMs = 1;
+/** Without carrier the route comes with the cable. */
+const localWaitMs = 200;
 /** Detection takes up to 2 s: a random second, then dad_transmits (1) of a second each. The reference plugins wait 10 s too. */
 const waitMs = 10_000;
 const pauseMs = 20;
@@ -30,7 +35,11 @@ export async function settleAddresses(
     const failed = seen.filter(({ flags }) => (flags & IFA_F_DADFAILED) !== 0);
     if (failed.length > 0) throw duplicate(failed);
     const tentative = seen.filter(isTentative);
-    if (tentative.length === 0) return;
+    if (tentative.length === 0) {
+      const settled = seen.map(({ address }) => address);
+      await untilLocal(pod, settled, deps);
+      return;
+    }
     const waiting = tentative.filter(({ index }) => pod.link(index)?.carrier === true);
     if (waiting.length === 0) {
       deps.log.warn("no carrier: duplicate address detection waits", {
@@ -40,6 +49,27 @@ export async function settleAddresses(
     }
     if (waited >= waitMs) throw unsettled(waiting);
     await deps.pause(pauseMs);
+  }
+}
+
+/**
+ * Waits until the pod takes packets for its IPv6 addresses. An address that needs no detection never looks tentative, yet
+ * its local route is made by a worker of the kernel (net/ipv6/addrconf.c, addrconf_dad_work): up to 24 ms later was seen.
+ */
+export async function untilLocal(
+  pod: Pick<Kernel, "lookup">,
+  addresses: readonly string[],
+  deps: Pick<CniDeps, "pause" | "log">,
+): Promise<void> {
+  let late = addresses.filter((address) => address.includes(":"));
+  for (let waited = 0; ; waited += localPauseMs) {
+    late = late.filter((address) => pod.lookup(address.replace(/\/.*/, ""))?.type !== RTN_LOCAL);
+    if (late.length === 0) return;
+    if (waited >= localWaitMs) {
+      deps.log.warn("the kernel has no local route for an address yet", { addresses: late });
+      return;
+    }
+    await deps.pause(localPauseMs);
   }
 }
 

@@ -408,10 +408,11 @@ describe("multiNic with links that another plugin makes", () => {
     ],
   });
 
-  test("shows only interfaces in the pod, addresses moved with them", async () => {
+  test("shows the interfaces in the pod first, addresses moved with them, then each on the host once", async () => {
     const world = fakeWorld({ plugin: made });
     const result: CniResult = await multiNic(world.deps).ADD(fakeCall("ADD"), config(sriov));
-    expect(result.interfaces.map(({ name }) => name)).toEqual(["net1-0", "net1-1"]);
+    const shown = result.interfaces.map(({ name }) => name);
+    expect(shown).toEqual(["net1-0", "net1-1", "host-side"]);
     expect(result.ips).toEqual([
       { interface: 0, address: "192.168.0.1/18" },
       { interface: 1, address: "192.168.64.1/18" },

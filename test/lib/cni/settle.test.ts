@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { settleAddresses } from "../../../src/lib/cni/settle.ts";
+import { settleAddresses, untilLocal } from "../../../src/lib/cni/settle.ts";
 import { fakeWorld } from "../../support/cnifakes.ts";
 
 const tentative = 0x40;
@@ -27,6 +27,19 @@ async function settling(flags: number, options: { pauses?: number; carrier?: boo
   const pod = openNetns("/pod").open();
   return { world, done: () => settleAddresses(pod, result, { ...world.deps, pause }) };
 }
+
+describe("untilLocal", () => {
+  test("waits until the kernel has the local route of each IPv6 address, and asks for no other", async () => {
+    const world = fakeWorld();
+    const { index } = world.pod.addLink("net1-0");
+    const own = { index, scope: 0, label: "", flags: 0x80 };
+    world.pod.addresses.push({ ...own, family: 6, address: "fd00::1/64" });
+    world.pod.late = 3;
+    const pod = world.deps.openNetns("/pod").open();
+    await untilLocal(pod, ["10.0.0.1/24", "fd00::1/64"], world.deps);
+    expect(world.pauses).toHaveLength(3);
+  });
+});
 
 describe("settleAddresses", () => {
   test("returns at once when nothing is tentative, and does not look at link-local addresses", async () => {
