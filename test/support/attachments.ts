@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HostInterfaceRow, IPPool, MultiNicNetworkSpec } from "../../src/lib/api/kinds.ts";
+import type { Kernel } from "../../src/lib/linux/kernel.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { Attachments } from "../../src/lib/nicd/attachments.ts";
+import { LentNics } from "../../src/lib/nicd/lentnics.ts";
 import { openStore } from "../../src/lib/nicd/store.ts";
 import { StoredView } from "../../src/lib/nicd/view.ts";
 import type { AttachRequest } from "../../src/lib/node/contract.ts";
@@ -82,6 +84,7 @@ export interface TestNode extends Disposable {
   readonly folder: string;
   readonly file: string;
   readonly attachments: Attachments;
+  readonly lent: LentNics | undefined;
   readonly view: StoredView;
   readonly store: ReturnType<typeof openStore>;
   readonly clock: { now: number };
@@ -98,6 +101,8 @@ export function testNode(
     clock?: { now: number };
     folder?: string;
     bootId?: string;
+    /** The host's links, for NICs that plugins move into pods. */
+    kernel?: Kernel;
   } = {},
 ): TestNode {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "multinic-node-"));
@@ -115,7 +120,10 @@ export function testNode(
       spec: { ipam: "{}", plugin: { type: "ipvlan" }, ...options.network },
     });
   }
+  const { kernel } = options;
+  const lent = kernel && new LentNics({ store, kernel, sysRoot: "/none", log: silentLog });
   const attachments = new Attachments({
+    lent,
     store,
     view,
     log: silentLog,
@@ -126,6 +134,7 @@ export function testNode(
     folder,
     file,
     attachments,
+    lent,
     view,
     store,
     clock,

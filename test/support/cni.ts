@@ -63,7 +63,7 @@ export async function cniNode(
       host.kernel.setLink(host.kernel.link(end)?.index ?? 0, { up: true });
     }
   }
-  const node = testNode({ nics, pools: options.pools ?? host1Pools });
+  const node = testNode({ nics, pools: options.pools ?? host1Pools, kernel: host.kernel });
   const socket = join(node.folder, "run", "nicd.sock");
   const serve = () => serveNode({ ...node, log: silentLog, socket });
   let server: NodeServer | undefined = await serve();

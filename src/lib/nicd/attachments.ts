@@ -22,6 +22,7 @@ import {
   replyOf,
 } from "./attachmentrecord.ts";
 import { type ChoiceSources, choosable, chooseNics, type Wish } from "./choice.ts";
+import type { LentNics } from "./lentnics.ts";
 import { MasterUses } from "./masteruses.ts";
 import { NicHolds } from "./nicholds.ts";
 import type { PodHardware } from "./podhardware.ts";
@@ -38,6 +39,8 @@ export interface AttachmentDeps {
   readonly bootId: string;
   /** Detaches that were left while nicd was away and are not taken yet. */
   readonly leftBehind?: LeftBehind;
+  /** Remembers what NICs were that plugins move into pods; undefined = nobody can see the host's links. */
+  readonly lent?: LentNics | undefined;
 }
 
 /** The tombstones of single keys. */
@@ -94,6 +97,7 @@ export class Attachments {
       this.#commit(() => {
         const made = this.#make(request, { at, hardware });
         store.records.insert(made);
+        this.#deps.lent?.lend(made);
         store.graves.open(request);
         faultPoint("nicd.attach.uncommitted");
         return made;
@@ -253,6 +257,7 @@ export class Attachments {
     const addresses = record.interfaces.flatMap((nic) => nic.addresses);
     this.#addressing.release(record.network, addresses, at);
     this.#uses.remove(record);
+    this.#deps.lent?.restore();
     this.#holds.remove(record);
     this.#changed(record.network);
     return record;

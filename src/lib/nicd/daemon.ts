@@ -65,8 +65,10 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Promise<void> {
   const { kube, node, paths, log } = options;
   const bootId = readBootId();
-  const { store, view, attachments } = openNodeRecord({ paths, node, bootId, now: Date.now, log });
   using kernel = openKernel();
+  const host = { kernel, sysRoot: paths.sysRoot };
+  const record = openNodeRecord({ paths, node, bootId, now: Date.now, log, host });
+  const { store, view, attachments, lent } = record;
   let forget = false;
   try {
     const clock: Clock = systemClock;
@@ -74,6 +76,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       kernel,
       sysRoot: paths.sysRoot,
       attachedMasters: () => attachments.mastersInUse(),
+      beforeLook: () => lent?.restore(),
       clock,
       log,
     });

@@ -27,6 +27,8 @@ export interface DiscoveryDeps {
   readonly sysRoot: string;
   /** Host NICs that attachments hang on. */
   attachedMasters(): ReadonlySet<string>;
+  /** Called before each look: brings NICs in order that came back from pods. */
+  beforeLook?(): void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -105,7 +107,8 @@ class Discoverer implements NicDiscovery {
   }
 
   refresh(): Discovery {
-    const { clock, attachedMasters } = this.#deps;
+    const { clock, attachedMasters, beforeLook } = this.#deps;
+    beforeLook?.();
     const found = planDiscovery(this.#see(), this.#memory, {
       at: clock.now(),
       attached: attachedMasters(),

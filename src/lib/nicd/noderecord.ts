@@ -1,4 +1,5 @@
 import { faultPoint } from "../faultpoint.ts";
+import type { Kernel } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
 import type { AttachmentKey } from "../node/contract.ts";
 import { databasePath, tombstoneDirs } from "../node/paths.ts";
@@ -6,6 +7,7 @@ import { holdsTombstone, removeTombstone, tombstoneFile } from "../node/tombston
 import type { NodePaths } from "../settings.ts";
 import { Attachments } from "./attachments.ts";
 import { releaseOldBoots } from "./collector.ts";
+import { LentNics } from "./lentnics.ts";
 import { takeFolder } from "./ownfolder.ts";
 import { markRecord, refuseLostRecord } from "./recordmark.ts";
 import { recordTrouble } from "./recordtrouble.ts";
@@ -18,6 +20,7 @@ export interface NodeRecord {
   readonly store: Store;
   readonly view: StoredView;
   readonly attachments: Attachments;
+  readonly lent: LentNics | undefined;
   /** What the last boot left behind; released already. */
   readonly released: readonly AttachmentKey[];
 }
@@ -28,6 +31,8 @@ export interface RecordOptions {
   readonly bootId: string;
   readonly now: () => number;
   readonly log: Log;
+  /** The host's links, for NICs that plugins move into pods; undefined = nobody looks after them. */
+  readonly host?: { readonly kernel: Kernel; readonly sysRoot: string };
 }
 
 /**
@@ -63,7 +68,8 @@ function bringUpToDate(store: Store, options: RecordOptions): NodeRecord {
       for (const folder of folders) removeTombstone(tombstoneFile(folder, key));
     },
   };
-  const attachments = new Attachments({ store, view, log, now, bootId, leftBehind });
+  const lent = options.host && new LentNics({ ...options.host, store, log });
+  const attachments = new Attachments({ store, view, log, now, bootId, leftBehind, lent });
   faultPoint("nicd.start.opened");
   const released = releaseOldBoots(attachments, bootId, log);
   faultPoint("nicd.start.released");
@@ -72,5 +78,7 @@ function bringUpToDate(store: Store, options: RecordOptions): NodeRecord {
   markRecord(paths, bootId);
   for (const folder of folders) replayTombstones(folder, attachments, log);
   faultPoint("nicd.start.replayed");
-  return { store, view, attachments, released };
+  // What came back while nicd was away.
+  lent?.restore();
+  return { store, view, attachments, lent, released };
 }
