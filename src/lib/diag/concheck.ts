@@ -1,5 +1,6 @@
 import { explain } from "../errors.ts";
-import { formatBandwidth, likelyReason, type Pair, rounds } from "../plan/matrix.ts";
+import { likelyReason, type Pair, pairNics, rounds } from "../plan/matrix.ts";
+import { type FullSize, sendFullSize } from "./fullsize.ts";
 import { type Endpoint, type IperfOptions, measure, type Transport } from "./iperf.ts";
 
 export interface NicOutcome {
@@ -7,6 +8,8 @@ export interface NicOutcome {
   readonly destination: string;
   readonly bitsPerSecond?: number;
   readonly reason?: string;
+  /** One unfragmented packet of full size; absent = it could not be tried. */
+  readonly fullSize?: FullSize;
 }
 
 export interface PairOutcome {
@@ -48,9 +51,14 @@ export async function concheck(
   return out.sort((a, b) => rank(a) - rank(b));
 }
 
-/** Tells whether every NIC of every pair is connected. */
+/** Tells whether every NIC of every pair is connected, for packets of full size too. */
 export function fullyConnected(outcomes: readonly PairOutcome[]): boolean {
-  return outcomes.every((o) => o.total > 0 && o.connected === o.total);
+  return outcomes.every(
+    (o) =>
+      o.total > 0 &&
+      o.connected === o.total &&
+      o.nics.every(({ fullSize }) => fullSize?.passed !== false),
+  );
 }
 
 async function checkPair(
@@ -61,14 +69,9 @@ async function checkPair(
   const from = byHost.get(pair.from);
   const to = byHost.get(pair.to);
   const nics: NicOutcome[] = [];
-  for (const [i, destination] of (to?.addresses ?? []).entries()) {
-    const source = from?.addresses[i];
-    if (!from || !to || source === undefined) {
-      nics.push({
-        source: source ?? "",
-        destination,
-        reason: `${pair.from} has no address on this plane`,
-      });
+  for (const { source, destination } of from && to ? pairNics(from, to) : []) {
+    if (!from || !to || source === "") {
+      nics.push({ source, destination, reason: `${pair.from} has no address on this plane` });
     } else nics.push(await checkNic({ from, to, source, destination }, by));
   }
   const connected = nics.filter((n) => n.bitsPerSecond !== undefined).length;
@@ -83,8 +86,11 @@ async function checkNic(
   let error: string;
   try {
     const outcome = await measure(by.transport, path, by.options);
-    if ("bitsPerSecond" in outcome)
-      return { source, destination, bitsPerSecond: outcome.bitsPerSecond };
+    if ("bitsPerSecond" in outcome) {
+      const fullSize = await sendFullSize(by.transport, path);
+      const { bitsPerSecond } = outcome;
+      return { source, destination, bitsPerSecond, ...(fullSize && { fullSize }) };
+    }
     error = outcome.error;
   } catch (thrown) {
     error = explain(thrown);
@@ -109,30 +115,4 @@ async function missingRoute(
     return { host: path.to.host, address: path.source };
   }
   return undefined;
-}
-
-/** Renders the outcome as a table of one row per ordered pair, and below it the reason of each failure. */
-export function renderTable(outcomes: readonly PairOutcome[]): string {
-  const rows = outcomes.map((o) => [
-    o.from,
-    o.to,
-    `${o.connected}/${o.total}`,
-    `[${o.nics.map((n) => n.destination).join(" ")}]`,
-    `[${o.nics.map((n) => ` ${n.bitsPerSecond === undefined ? "-" : formatBandwidth(n.bitsPerSecond)}`).join("")}]`,
-  ]);
-  const all = [["FROM", "TO", "CONNECTED/TOTAL", "IPs", "BANDWIDTHs"], ...rows];
-  const widths = [0, 1, 2, 3].map((c) => Math.max(...all.map((row) => row[c]?.length ?? 0)));
-  const lines = all.map((row) =>
-    row
-      .map((cell, c) => cell.padEnd(widths[c] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-  for (const o of outcomes) {
-    for (const n of o.nics) {
-      if (n.reason !== undefined)
-        lines.push(`${o.from} -> ${o.to} ${n.source} -> ${n.destination}: ${n.reason}`);
-    }
-  }
-  return lines.join("\n");
 }

@@ -12,6 +12,8 @@ export interface Endpoint {
   readonly pod: string;
   /** Addresses without prefix length, one per NIC and family, in NIC order. */
   readonly addresses: readonly string[];
+  /** The plane of each address (its vlanCIDR, or the subnet that its IPAM says); absent = not known. */
+  readonly planes?: readonly string[];
 }
 
 /** A packet's addresses, without prefix length. */

@@ -1,4 +1,5 @@
-import { concheck, fullyConnected, renderTable } from "../diag/concheck.ts";
+import { concheck, fullyConnected } from "../diag/concheck.ts";
+import { renderTable } from "../diag/concheck-table.ts";
 import { Failure } from "../errors.ts";
 import { eventually } from "./eventually.ts";
 import type { Lab } from "./lab.ts";

@@ -1,5 +1,5 @@
 import type { Endpoint, Transport } from "../diag/iperf.ts";
-import { containsAddress, parseAddress, parsePrefix } from "../ip.ts";
+import { containsAddress, formatPrefix, parseAddress, parsePrefix } from "../ip.ts";
 import type { Lab } from "./lab.ts";
 import type { LabPod } from "./pods.ts";
 
@@ -9,10 +9,21 @@ export function endpointsOf(pods: Iterable<LabPod>, network: string): Endpoint[]
   for (const pod of pods) {
     const attachment = pod.attachments.find((one) => one.selection.name === network);
     if (!attachment || out.some((end) => end.host === pod.host.host.name)) continue;
-    const addresses = (attachment.result?.ips ?? []).map((ip) => ip.address.split("/")[0] ?? "");
-    out.push({ host: pod.host.host.name, pod: `${pod.namespace}/${pod.name}`, addresses });
+    const ips = (attachment.result?.ips ?? []).map((ip) => ip.address);
+    out.push({
+      host: pod.host.host.name,
+      pod: `${pod.namespace}/${pod.name}`,
+      addresses: ips.map((address) => address.split("/")[0] ?? ""),
+      planes: ips.map(planeOf),
+    });
   }
   return out.sort((a, b) => a.host.localeCompare(b.host, "en", { numeric: true }));
+}
+
+/** A pod's address carries its vlanCIDR's prefix length, so its network is the plane. */
+function planeOf(address: string): string {
+  const prefix = parsePrefix(address);
+  return prefix ? formatPrefix(prefix) : address;
 }
 
 /** Reaches pods of the lab through their host's namespaces. */

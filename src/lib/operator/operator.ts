@@ -240,9 +240,14 @@ function concernsNetworks(
     Bun.deepEquals(before.spec, after.spec) &&
     Bun.deepEquals(before.status?.networks, after.status?.networks) &&
     Bun.deepEquals(before.status?.leaving, after.status?.leaving) &&
+    Bun.deepEquals(mtusOf(before), mtusOf(after)) &&
     Bun.deepEquals(before.metadata.labels, labels) &&
     before.metadata.deletionTimestamp === deletionTimestamp
   );
+}
+
+function mtusOf({ status }: HostInterface): unknown {
+  return status?.interfaces?.map(({ interfaceName, mtu }) => [interfaceName, mtu]);
 }
 
 /** Tells listeners only of some changes of a store. */

@@ -21,6 +21,35 @@ export function rounds(hosts: readonly string[]): Pair[][] {
   return out;
 }
 
+/** One NIC of the server's and the client's on the same plane; "" where the client has none there. */
+export interface NicPair {
+  readonly source: string;
+  readonly destination: string;
+}
+
+/** An end's addresses, without prefix length, and the plane of each; without planes the order is all there is. */
+export interface Planed {
+  readonly addresses: readonly string[];
+  readonly planes?: readonly string[] | undefined;
+}
+
+/**
+ * Pairs the NICs of two ends by plane, in the server's order: a pod that lacks a plane, or names its NICs in another order,
+ * still meets its like. The second NIC on one plane (rails) meets the second.
+ */
+export function pairNics(from: Planed, to: Planed): NicPair[] {
+  const used = new Set<number>();
+  return to.addresses.map((destination, i) => {
+    const plane = to.planes?.[i];
+    const at =
+      plane === undefined || !from.planes
+        ? i
+        : from.planes.findIndex((each, k) => each === plane && !used.has(k));
+    used.add(at);
+    return { source: from.addresses[at] ?? "", destination };
+  });
+}
+
 /** What is known about a test that did not come through. */
 export interface Symptom {
   /** What the client printed. */

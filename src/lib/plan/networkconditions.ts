@@ -1,18 +1,20 @@
 import type { ConfigStatus, RouteStatus } from "../api/kinds.ts";
 import type { Condition } from "../api/meta.ts";
 import { mergeConditions, type SaidCondition } from "./hostinterface.ts";
+import { mtusAgree } from "./mtus.ts";
 import { configStatus, type NetworkSeen, routeStatus } from "./networkstatus.ts";
 
 /**
  * Computes a network's conditions, which `kubectl wait` and `kubectl describe` read, from what its status is computed from:
- * ConfigReady, RoutesReady, DevicesReady where another operator provides the devices, and Ready when the first two hold.
- * `at` = now, kept where a status does not change.
+ * ConfigReady, RoutesReady, DevicesReady where another operator provides the devices, MTUsAgree where a plane's hosts differ (or did),
+ * and Ready when the first two hold. `at` = now, kept where a status does not change.
  */
 export function networkConditions(seen: NetworkSeen, at: string): Condition[] {
   const observedGeneration = seen.network.metadata.generation;
   const { config, routes } = { config: configCondition(seen), routes: routesCondition(seen) };
   const devices = seen.devices ? [seen.devices] : [];
-  const all = [config, routes, ...devices, ready(seen, config, routes)];
+  const mtus = mtusAgree(seen.network, seen.hostInterfaces);
+  const all = [config, routes, ...devices, ...(mtus ? [mtus] : []), ready(seen, config, routes)];
   const said = all.map((condition) => ({
     ...condition,
     ...(observedGeneration !== undefined && { observedGeneration }),

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { concheck, fullyConnected, renderTable } from "../../../src/lib/diag/concheck.ts";
+import { concheck, fullyConnected } from "../../../src/lib/diag/concheck.ts";
+import { renderTable } from "../../../src/lib/diag/concheck-table.ts";
 import type { Endpoint, Ran, Transport } from "../../../src/lib/diag/iperf.ts";
 
 const hosts = ["host1", "host2", "host3"];
@@ -22,6 +23,7 @@ function playIperf(broken: (from: string, destination: string) => string | undef
   let most = 0;
   const transport: Transport = {
     async exec(at, command, signal): Promise<Ran> {
+      if (command[0] !== "iperf3") return { code: 127, stdout: "", stderr: "not found" };
       const value = (flag: string) => command[command.indexOf(flag) + 1] ?? "";
       if (command.includes("-s")) {
         await new Promise<void>((done) => {
@@ -105,4 +107,75 @@ test("concheck reports a pair whose client has no address on the peer's plane", 
   const outcomes = await concheck(lame, play.transport, { seconds: 1, port: 5201 });
   const row = outcomes.find((o) => o.from === "host3" && o.to === "host1");
   expect(row?.nics[1]?.reason).toBe("host3 has no address on this plane");
+});
+
+test("concheck pairs NICs by plane, whatever order pods have them in and whichever they lack", async () => {
+  const play = playIperf(() => undefined);
+  const both = ["192.168.0.0/18", "192.168.64.0/18"];
+  const planed = endpoints.map((end) => ({ ...end, planes: both }));
+  const [first, second, third] = planed;
+  if (!first || !second || !third) throw new Error("three endpoints");
+  const turned = [
+    first,
+    { ...second, addresses: second.addresses.toReversed(), planes: both.toReversed() },
+    { ...third, addresses: third.addresses.slice(1), planes: both.slice(1) },
+  ];
+  const outcomes = await concheck(turned, play.transport, { seconds: 1, port: 5201 });
+  expect(outcomes.map((o) => `${o.from}>${o.to} ${o.connected}/${o.total}`)).toEqual([
+    "host1>host2 2/2",
+    "host1>host3 1/1",
+    "host2>host1 2/2",
+    "host2>host3 1/1",
+    "host3>host1 1/2",
+    "host3>host2 1/2",
+  ]);
+  const missing = outcomes.flatMap(({ nics }) => nics.flatMap(({ reason }) => reason ?? []));
+  expect(missing).toEqual(Array(2).fill("host3 has no address on this plane"));
+});
+
+test("concheck sends one unfragmented packet of the sender's MTU, and one that is lost fails the pair", async () => {
+  const play = playIperf(() => undefined);
+  const sent: string[][] = [];
+  const transport: Transport = {
+    async exec(at, command, signal) {
+      if (command[0] === "ip") {
+        const [own = ""] = at.addresses;
+        const stdout = `1: lo: <UP> mtu 65536\n    inet 127.0.0.1/8\n7: net1-0@if3: <UP> mtu 9000\n    inet ${own}/18 scope global\n`;
+        return { code: 0, stdout, stderr: "" };
+      }
+      if (command[0] !== "ping") return play.transport.exec(at, command, signal);
+      sent.push([...command]);
+      const lost = at.host === "host1";
+      const stdout = `1 packets transmitted, ${lost ? 0 : 1} received\n`;
+      return { code: lost ? 1 : 0, stdout, stderr: "" };
+    },
+  };
+  const one = endpoints
+    .slice(0, 2)
+    .map((end) => ({ ...end, addresses: end.addresses.slice(0, 1) }));
+  const outcomes = await concheck(one, transport, { seconds: 1, port: 5201 });
+  expect(sent[0]?.join(" ")).toContain("ping -4 -M do -c 1");
+  expect(sent[0]?.join(" ")).toEndWith("-s 8972 -I 192.168.0.1 192.168.1.1");
+  expect(outcomes.map(({ nics }) => nics[0]?.fullSize?.passed)).toEqual([false, true]);
+  expect(fullyConnected(outcomes)).toBe(false);
+  expect(renderTable(outcomes)).toContain(
+    "host1 -> host2 192.168.0.1 -> 192.168.1.1: a packet of 9000 bytes does not come through",
+  );
+});
+
+test("renderTable stays within 100 columns, going on in further lines", () => {
+  const nics = Array.from({ length: 8 }, (_, i) => ({
+    source: `fd00:a8:0:${i}::1`,
+    destination: `fd00:a8:0:${i}001::1:1`,
+    bitsPerSecond: 1e9,
+  }));
+  const lines = renderTable([
+    { from: "worker-a", to: "worker-b", connected: 8, total: 8, nics },
+  ]).split("\n");
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(100);
+  expect(lines.slice(0, 3)).toEqual([
+    "FROM      TO        CONNECTED/TOTAL  IPs                    BANDWIDTHs",
+    "worker-a  worker-b  8/8              [fd00:a8:0:0001::1:1   [ 1.00Gbits/sec",
+    "                                      fd00:a8:0:1001::1:1     1.00Gbits/sec",
+  ]);
 });

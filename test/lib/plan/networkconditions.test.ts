@@ -46,6 +46,22 @@ describe("networkConditions", () => {
     }
   });
 
+  test("say which plane's hosts differ in MTU, beside the others", () => {
+    const host = (name: string, mtu: number) => ({
+      apiVersion: "multinic.fms.io/v1" as const,
+      kind: "HostInterface" as const,
+      metadata: { name },
+      spec: {
+        hostName: name,
+        interfaces: [{ interfaceName: "eth1", netAddress: "10.0.1.0/24" }],
+      },
+      status: { interfaces: [{ interfaceName: "eth1", mtu }] },
+    });
+    expect(said(seen({ hostInterfaces: [host("a", 9000), host("b", 1500)] }))).toContain(
+      "MTUsAgree False MTUsDiffer",
+    );
+  });
+
   test("of a network that goes name the pods that keep it", () => {
     const metadata = { name: "net", deletionTimestamp: at };
     const going = seen({ network: { ...network(), metadata }, lingeringPods: ["default/a"] });
