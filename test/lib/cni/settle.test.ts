@@ -35,7 +35,8 @@ describe("untilLocal", () => {
     const own = { index, scope: 0, label: "", flags: 0x80 };
     world.pod.addresses.push({ ...own, family: 6, address: "fd00::1/64" });
     world.pod.late = 3;
-    const pod = world.deps.openNetns("/pod").open();
+    const { openNetns } = await world.deps.sockets();
+    const pod = openNetns("/pod").open();
     await untilLocal(pod, ["10.0.0.1/24", "fd00::1/64"], world.deps);
     expect(world.pauses).toHaveLength(3);
   });
