@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { environment } from "../../src/lib/settings.ts";
 import { goTools } from "./go-tools.ts";
 
 const plugins: Readonly<Record<string, string>> = {
@@ -23,4 +25,17 @@ export function multusTools(): Promise<string> {
     "install_multus",
     "passthru-cni",
   ]);
+}
+
+/** Returns the folder with whereabouts' plugin (as `cmd`), and that with the manifests of its kinds. */
+export async function whereaboutsTools(): Promise<{ folder: string; crds: string }> {
+  const module = "github.com/k8snetworkplumbingwg/whereabouts";
+  const folder = await goTools({ name: "whereabouts", package: (tool) => `${module}/${tool}` }, [
+    "cmd",
+  ]);
+  const list = ["go", "list", "-m", "-f", "{{.Dir}}", module];
+  const cwd = join(import.meta.dir, "whereabouts");
+  const { exitCode, stdout, stderr } = Bun.spawnSync(list, { cwd, env: environment() });
+  if (exitCode !== 0) throw new Error(`${list.join(" ")}: ${stderr.toString()}`);
+  return { folder, crds: join(stdout.toString().trim(), "doc/crds") };
 }

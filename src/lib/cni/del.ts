@@ -26,14 +26,18 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
   const calls = wanted ? await existingCalls(wanted, header, deps) : [];
   const pod = await openIfThere(call, deps);
   const key = attachmentKey(call, header.name);
+  const overLink = calls.filter(({ type }) => type === "dhcp");
+  const others = calls.filter(({ type }) => type !== "dhcp");
   const takeAway = async () => {
     // A plugin that made an ipvlan reads off it what to give back (aws-ipvlan): then ours are only its leftovers.
     const theirs = wanted?.native === false;
+    // A lease is given back over the link that has it; everything else waits until no link has the address.
+    const errors = await deleteForeign(overLink, { call, header, deps });
     if (pod?.kernel && !theirs) await deleteLinks(pod.kernel, call.ifname, deps);
     if (pod?.kernel) unname(pod.kernel, call.ifname);
     faultPoint("cni.del.links");
     if (pod?.kernel && calls.length > 0) await returnDevices(call.ifname, pod, deps);
-    const errors = await deleteForeign(calls, { call, header, deps });
+    errors.push(...(await deleteForeign(others, { call, header, deps })));
     faultPoint("cni.del.delegates");
     if (pod?.kernel && theirs) await deleteLinks(pod.kernel, call.ifname, deps);
     if (pod?.kernel) await deleteRules(pod.kernel, deps);

@@ -19,7 +19,6 @@ type NativeAttachment = Attachment & { readonly plan: LinkPlan };
 /** Makes every link ourselves over rtnetlink, straight into the pod; the answer lists them in order. */
 export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<CniResult> {
   const nics = at.reply.interfaces;
-  const answers = await addressesOf(at, deps);
   const { netns, kernel: pod } = at.pod;
   if (!netns || !pod) throw new Failure("Cannot make links without rtnetlink");
   const giveBack = await deps.takeSlot();
@@ -41,6 +40,9 @@ export async function addNative(at: NativeAttachment, deps: CniDeps): Promise<Cn
     });
     const links = createLinks(sides, { wanted, plan: at.plan }, at.undo);
     faultPoint("cni.add.created");
+    // After the links: dhcp asks over them. Another plugin gets our place while it runs.
+    const answers = await addressesOf(at, deps);
+    await deps.takeSlot();
     const addresses = answers.map(({ ips }) => ips.map(({ address }) => address));
     tune(links, addresses, { at, netns, deps, sockets });
     const routes = routesOf(at, { links, answers, deps });
