@@ -13,14 +13,20 @@ function exec(...command: string[]): string[] {
   return [multinic, "lab", "exec", "--dir", lab.dir, "--", ...command];
 }
 
-test("concheck says which hosts it did not check for want of a pod", async () => {
+test("concheck says which hosts it did not check for want of a pod, and does not call that connected", async () => {
   const ended = await lab.try("concheck", "-o", "json");
   expect(ended.err).toMatch(/Not checked: host3, which no pod of network lab is on/);
   expect(JSON.parse(ended.out)).toMatchObject([
-    { from: "host1", to: "host2", connected: 1, total: 1 },
+    {
+      from: "host1",
+      to: "host2",
+      connected: 1,
+      total: 1,
+      nics: [{ fullSize: { bytes: 1500, passed: true } }],
+    },
     { from: "host2", to: "host1", connected: 1, total: 1 },
   ]);
-  expect(ended.code).toBe(0);
+  expect(ended.code).toBe(1);
 });
 
 test("concheck of one pair names the host that is not there, or has no pod", async () => {

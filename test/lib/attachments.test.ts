@@ -6,7 +6,7 @@ const root = join(import.meta.dir, "../..");
 const text = await Bun.file(join(root, "docs/attachments.md")).text();
 const rows = text
   .split("\n")
-  .filter((line) => /^\| (?!Kind|---)/.test(line) && !line.startsWith("|--"));
+  .filter((line) => /^\| (?!Kind|What|---)/.test(line) && !line.startsWith("|--"));
 const named = [...text.matchAll(/`(test\/[^`:]+\.ts): ([^`]+)`/g)];
 const generated = new Map<string, string[]>(
   Object.entries(matrix).map(([file, cells]) => [file, cells.map(nameOf)]),
@@ -15,7 +15,7 @@ const generated = new Map<string, string[]>(
 test("docs/attachments.md names a test in each of its rows, and every test that it names is there", async () => {
   for (const row of rows) {
     expect(row).toContain("`test/");
-    expect(row.split(" | ").length, row).toBe(6);
+    expect([3, 6], row).toContain(row.split(" | ").length);
   }
   for (const [, file = "", name = ""] of named) {
     if (generated.get(file)?.includes(name)) continue;
