@@ -9,6 +9,17 @@ const plugins: Readonly<Record<string, string>> = {
   cnitool: "github.com/containernetworking/cni/cnitool",
 };
 
+/** The plugins that multi-nic is tried with beside Debian's, which are of 2023. */
+const delegates = ["macvlan", "host-device", "bridge", "host-local", "static"];
+
+/** Returns the folder with the current reference plugins for delegation. */
+export function delegateTools(): Promise<string> {
+  const at = "github.com/containernetworking/plugins/plugins";
+  const found = (tool: string) =>
+    plugins[tool] ?? `${at}/${tool === "static" ? "ipam" : "main"}/${tool}`;
+  return goTools({ name: "plugins", package: found }, delegates);
+}
+
 /** Returns the folder with the reference plugins that a cluster network is made of, and cnitool. */
 export function pluginTools(): Promise<string> {
   const found = (tool: string) => plugins[tool] ?? "";

@@ -61,6 +61,11 @@ export const matrix = {
     ...cells(["ipvlan l2"], ["host-local", "multi-config static"], dual),
     ...cells(["ipvlan l2, delegated"], ["multi-nic-ipam", "host-local"], dual),
   ],
+  "test/cluster/current-plugins.test.ts": [
+    ...cells(["macvlan, delegated"], ["multi-nic-ipam", "host-local"], dual),
+    ...cells(["host-device"], ["host-device-ipam"], dual),
+    ...cells(["any other (bridge)"], ["multi-nic-ipam"], dual),
+  ],
 } as const;
 
 const masters = ["eth1", "eth2"] as const;
@@ -104,7 +109,12 @@ export function matrixNode(label: string): Promise<CniNode> {
  * Attaches pods, compares addresses with the kernel's, sends a packet over every NIC at once after ADD, CHECKs, detaches,
  * and sees that nothing is left: links, addresses, records.
  */
-export async function runCell(at: CniNode, cell: Cell): Promise<void> {
+export async function runCell(
+  at: CniNode,
+  cell: Cell,
+  /** CNI_PATH, when not our plugins and Debian's. */
+  path?: string,
+): Promise<void> {
   dressHost(at, cell);
   const moves = cell.kind === "host-device";
   using first = scratch("first");
@@ -115,6 +125,7 @@ export async function runCell(at: CniNode, cell: Cell): Promise<void> {
     containerID: `${nameOf(cell).replaceAll(/[^a-zA-Z0-9]/g, "")}${i}`,
     netns: pod.netns.path,
     config: definition(at, cell, i),
+    ...(path === undefined ? {} : { path }),
   }));
   try {
     const added = await Promise.all(
