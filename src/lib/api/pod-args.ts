@@ -1,6 +1,7 @@
 /** What a pod asks of a network in its annotation, `cni-args`, in whatever sensible spelling it came. */
 import type { Fault } from "../errors.ts";
 import { parseAddress, parseAddressWithLength } from "../ip.ts";
+import { formatBandwidth, parseBandwidth } from "./bandwidth.ts";
 import { type CniPodArgs, isObject, type JsonObject } from "./cni.ts";
 
 /** More NICs than this no host has; nicd's contract has the same limit. */
@@ -41,14 +42,6 @@ export function faultsOfIps(ips: readonly string[], path: string): Fault[] {
   return ips
     .filter((ip) => !parseAddress(ip) && !parseAddressWithLength(ip))
     .map((ip) => ({ path, problem: `holds ${show(ip)}: that is no address; ${ipsWanted}` }));
-}
-
-/** Writes a bandwidth as networks and policies write it, `25Gbps`; undefined when the text is none. A bare number has no unit, so it is none. */
-export function canonicalBandwidth(text: string): string | undefined {
-  const [, number = "", letter = ""] =
-    /^([0-9]+(?:\.[0-9]+)?)\s*([kmg])(?:b(?:it)?(?:ps|\/s)?)?$/i.exec(text.trim()) ?? [];
-  const unit = { k: "Kbps", m: "Mbps", g: "Gbps" }[letter.toLowerCase()];
-  return unit === undefined ? undefined : `${number}${unit}`;
 }
 
 const ipsWanted =
@@ -94,8 +87,8 @@ function readNames(value: unknown, path: string, faults: Fault[]): string[] {
 function readTarget(value: unknown, faults: Fault[]): string {
   const text = scalarOf(value);
   if (text === "") return "";
-  const bandwidth = text === undefined ? undefined : canonicalBandwidth(text);
-  if (bandwidth !== undefined) return bandwidth;
+  const kbps = text === undefined ? undefined : parseBandwidth(text);
+  if (kbps !== undefined) return formatBandwidth(kbps);
   faults.push({ path: "args.cni.target", problem: `is ${show(value)}: ${targetWanted}` });
   return "";
 }

@@ -76,7 +76,7 @@ describe("parseNetwork", () => {
     [{ masters: '["eth1", "eth2"]' }, { masters: ["eth1", "eth2"] }],
     [{ masters: ["eth1"], master: "eth1" }, { masters: ["eth1"] }],
     [{ target: "25 gbps" }, { target: "25Gbps" }],
-    [{ target: "0.5G" }, { target: "0.5Gbps" }],
+    [{ target: "0.5G" }, { target: "500Mbps" }],
     [{ target: "500Mbit/s" }, { target: "500Mbps" }],
     [{ target: ["64kbps"] }, { target: "64Kbps" }],
     [{ class: 100 }, { class: "100" }],
