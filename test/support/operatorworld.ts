@@ -9,7 +9,11 @@ import type {
 import { apiVersion, type KubeObject } from "../../src/lib/api/meta.ts";
 import { connectKube } from "../../src/lib/kube/connect.ts";
 import type { KindName, Kinds, Kube, WatchEvent, Where } from "../../src/lib/kube/kube.ts";
-import { type ApiServer, startApiServer } from "../../src/lib/lab/api-server.ts";
+import {
+  type ApiServer,
+  type ApiServerOptions,
+  startApiServer,
+} from "../../src/lib/lab/api-server.ts";
 import { eventually } from "../../src/lib/lab/eventually.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { runOperator } from "../../src/lib/operator/operator.ts";
@@ -50,8 +54,8 @@ export class OperatorWorld implements AsyncDisposable {
     this.#folder = parts.folder;
   }
 
-  static async start(): Promise<OperatorWorld> {
-    const api = await startApiServer();
+  static async start(options: ApiServerOptions = {}): Promise<OperatorWorld> {
+    const api = await startApiServer(options);
     const folder = mkdtempSync(join(tmpdir(), "multinic-operator-"));
     const kubeconfig = join(folder, "kubeconfig");
     writeFileSync(kubeconfig, api.kubeconfig());

@@ -100,7 +100,7 @@ export async function writeNetworkStatus(seen: NetworkSeen, deps: Deps): Promise
   const conditions = networkConditions(seen, lastSyncTime);
   const status = { ...networkStatus(seen), conditions };
   const { lastSyncTime: _time, ...before } = network.status ?? emptyStatus;
-  if (Bun.deepEquals(before, status)) return;
+  if (isIn(status, before)) return;
   faultPoint("operator.status.begin");
   await deps.kube.patch(
     "MultiNicNetwork",
@@ -114,6 +114,16 @@ export async function writeNetworkStatus(seen: NetworkSeen, deps: Deps): Promise
     const reason = status.configStatus === "Failed" ? "ConfigFailed" : "RoutesFailed";
     deps.events.record(network, { type: "Warning", reason, message: status.message });
   }
+}
+
+/** Tells whether a merge patch would change nothing: keys of others in what is stored are no difference. */
+function isIn(wanted: unknown, stored: unknown): boolean {
+  if (!isRecord(wanted) || !isRecord(stored)) return Bun.deepEquals(wanted, stored);
+  return Object.entries(wanted).every(([key, value]) => isIn(value, stored[key]));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 const emptyStatus: MultiNicNetworkStatus = {

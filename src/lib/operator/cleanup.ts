@@ -1,5 +1,6 @@
 import { parseIpam } from "../api/ipam.ts";
 import type { IpamSpec } from "../api/kinds.ts";
+import type { KubeObject } from "../api/meta.ts";
 import type { Next } from "../kube/controller.ts";
 import { planDefinitions } from "../plan/definitionsteps.ts";
 import { everyStep, writeNetworkStatus } from "./apply.ts";
@@ -41,10 +42,11 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
     return { after: deps.pace().normalMs };
   }
   await removeSriovPolicy(network, deps);
-  if (seen.slices.length > 0 && isOpenSomewhere(seen, isAlive, deps)) {
+  const slices = [...seen.slices, ...unreadableOf(seen, "CIDR")];
+  if (slices.length > 0 && isOpenSomewhere(seen, isAlive, deps)) {
     return { after: deps.pace().urgentMs };
   }
-  for (const slice of seen.slices) {
+  for (const slice of slices) {
     const { uid, resourceVersion } = slice.metadata;
     await deps.kube.remove("CIDR", slice.metadata.name, { uid, resourceVersion });
   }
@@ -55,7 +57,7 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
       host.status?.networks?.some((report) => report.name === name),
   );
   if (busy.length > 0) return { after: deps.pace().urgentMs };
-  for (const pool of seen.pools) {
+  for (const pool of [...seen.pools, ...unreadableOf(seen, "IPPool")]) {
     const { uid, resourceVersion } = pool.metadata;
     await deps.kube.remove("IPPool", pool.metadata.name, { uid, resourceVersion });
   }
@@ -65,6 +67,10 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
   });
   deps.log.info("network removed", { network: name });
   return "done";
+}
+
+function unreadableOf({ unreadable }: Observed, kind: string): KubeObject[] {
+  return unreadable.map(({ object }) => object).filter((object) => object.kind === kind);
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Config, HostInterface } from "../api/kinds.ts";
+import type { HostInterface } from "../api/kinds.ts";
+import type { KubeObject } from "../api/meta.ts";
 import { codeOf, explain } from "../errors.ts";
 import type { Next } from "../kube/controller.ts";
 import type { Kinds } from "../kube/kube.ts";
@@ -13,10 +14,18 @@ const manager = "multinic-operator";
 
 /** Brings nicd's DaemonSet in line with its Config; a deleted Config takes the DaemonSet with it. */
 export async function reconcileConfig(name: string, deps: Deps): Promise<Next> {
-  const config = deps.stores.configs.get(name);
-  if (!config) return "done";
-  if (config.metadata.deletionTimestamp !== undefined) return cleanUp(config, deps);
-  await addFinalizer(deps.kube, "Config", { object: config, finalizer: configFinalizer });
+  const { configs } = deps.stores;
+  const stored = configs.stored.get(name);
+  if (!stored) return "done";
+  if (stored.metadata.deletionTimestamp !== undefined) return cleanUp(stored, deps);
+  await addFinalizer(deps.kube, "Config", { object: stored, finalizer: configFinalizer });
+  const config = configs.get(name);
+  if (!config) {
+    const why = configs.unreadable().find(({ object }) => object === stored)?.problem;
+    const message = `Cannot roll out nicd: ${why}: mend Config ${name}`;
+    deps.events.record(stored, { type: "Warning", reason: "DaemonSetRefused", message });
+    return { after: deps.pace().longMs };
+  }
   try {
     // Read each time: Multus comes and goes without telling us, and a few dozen objects once in ten minutes are nothing.
     const { items } = await deps.kube.list("DaemonSet");
@@ -56,7 +65,7 @@ async function takeOver(stored: Kinds["DaemonSet"] | undefined, deps: Deps): Pro
  * A nicd that sees its Config being deleted takes its rules, routes and programs off the host and reports so; when every
  * one that is alive has done that, the DaemonSet goes, and then the finalizer.
  */
-async function cleanUp(config: Config, deps: Deps): Promise<Next> {
+async function cleanUp(config: KubeObject, deps: Deps): Promise<Next> {
   const { ready } = daemonsOf(deps);
   const busy = deps.stores.hostInterfaces
     .list()

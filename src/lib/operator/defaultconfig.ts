@@ -23,7 +23,7 @@ export function defaultConfigOnce(deps: Deps): Controller {
 }
 
 async function create(deps: Deps): Promise<void> {
-  if (deps.stores.configs.list().length > 0) return;
+  if (deps.stores.configs.stored.list().length > 0) return;
   try {
     const made = await deps.kube.create("Config", defaultConfig());
     deps.log.info("created the default Config", { config: made.metadata.name });

@@ -19,12 +19,13 @@ export async function reconcileHostInterface(
   deps: Deps & { readonly missingSince: MissingSince },
 ): Promise<Next> {
   const { missingSince } = deps;
-  const found = deps.stores.hostInterfaces.get(name);
+  const { hostInterfaces } = deps.stores;
+  const found = hostInterfaces.stored.get(name);
   if (!found) return "done";
   const { uid = "", resourceVersion } = found.metadata;
   if (hasAbandoned(found)) await stripAbandoned(deps.kube, "HostInterface", found);
   if (found.metadata.labels?.[unmanagedLabel] === "true") return "done";
-  const node = found.spec.hostName || name;
+  const node = hostInterfaces.get(name)?.spec.hostName || name;
   if (!deps.stores.nodes.synced || deps.stores.nodes.get(node)) {
     missingSince.delete(uid);
     return "done";

@@ -83,8 +83,10 @@ function isInForce(network: MultiNicNetwork, { faults, slices }: CidrsPlan): boo
 
 /** Says everything that is wrong with the network as it is written, and beside the others. */
 function judge(seen: Observed): { ipam: Ipam | undefined; faults: string[] } {
+  if (seen.problem !== undefined) return { ipam: undefined, faults: [seen.problem] };
   const own = networkFaults(seen.network).map((f) => `${f.path}: ${f.problem}`);
-  const faults = [...own, ...seen.overlaps];
+  const lost = seen.unreadable.map(({ problem }) => `${problem}: mend or delete it`);
+  const faults = [...own, ...seen.overlaps, ...lost.slice(0, 5)];
   try {
     return { ipam: parseIpam(seen.network.spec.ipam), faults };
   } catch (error) {

@@ -10,10 +10,16 @@ import type { NamespaceObject, NodeObject } from "../kube/kube.ts";
 import { configName, countingConfig } from "../plan/countingconfig.ts";
 import { overlappingSubnets } from "../plan/overlap.ts";
 import type { Deps } from "./deps.ts";
+import type { Unreadable } from "./readable.ts";
+import { networkOf } from "./stores.ts";
 
 /** Everything that decisions about one network look at, read from the copies. */
 export interface Observed {
   readonly network: MultiNicNetwork;
+  /** Why the network itself cannot be read; it is a stand-in then. */
+  readonly problem: string | undefined;
+  /** CIDRs and IPPools of the network that cannot be read: what they give to whom is not known. */
+  readonly unreadable: readonly Unreadable[];
   readonly config: Config | undefined;
   readonly slices: readonly Cidr[];
   readonly pools: readonly IPPool[];
@@ -37,8 +43,11 @@ export function observeNetwork(network: MultiNicNetwork, deps: Deps): Observed {
   const { stores } = deps;
   const name = network.metadata.name;
   const nodes = stores.nodes.list();
+  const isOwn = ({ object }: Unreadable) => networkOf(object) === name;
   return {
     network,
+    problem: stores.networks.unreadable().find((one) => one.object.metadata.name === name)?.problem,
+    unreadable: [...stores.cidrs.unreadable(), ...stores.pools.unreadable()].filter(isOwn),
     config: countingConfig(stores.configs.list()),
     slices: stores.cidrs.list().filter((cidr) => cidr.spec.config.name === name),
     pools: stores.pools.list().filter((pool) => pool.spec.netAttachDef === name),

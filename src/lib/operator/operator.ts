@@ -26,7 +26,7 @@ import { type MissingSince, reconcileHostInterface } from "./hostinterface.ts";
 import { type OperatorMetrics, registerOperatorMetrics } from "./metrics.ts";
 import { reconcileNetwork } from "./network.ts";
 import { settled, settleTime } from "./settle.ts";
-import { createStores, storesReady } from "./stores.ts";
+import { createStores, networkOf, storesReady } from "./stores.ts";
 
 export interface OperatorOptions {
   readonly kube: Kube;
@@ -149,11 +149,11 @@ function controllers(deps: Deps): Controller[] {
         wakesAll(stores.configs),
         ...deviceSources(deps).map((from) => settled(from, settle.ms)),
         settled(
-          source(stores.cidrs, (cidr) => [cidr.spec.config.name]),
+          source(stores.cidrs.stored, (cidr) => [networkOf(cidr)]),
           settle.ms,
         ),
         settled(
-          source(stores.pools, (pool) => [pool.spec.netAttachDef]),
+          source(stores.pools.stored, (pool) => [networkOf(pool)]),
           settle.ms,
         ),
         settled(
@@ -167,7 +167,7 @@ function controllers(deps: Deps): Controller[] {
       log,
       reconcile: (name) => reconcileHostInterface(name, { ...deps, missingSince }),
       sources: [
-        own(stores.hostInterfaces),
+        own(stores.hostInterfaces.stored),
         source(stores.nodes, (node) => [node.metadata.name]),
         source(stores.daemons, (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : [])),
       ],
@@ -178,7 +178,7 @@ function controllers(deps: Deps): Controller[] {
       log,
       reconcile: (name) => reconcileConfig(name, deps),
       sources: [
-        own(stores.configs),
+        own(stores.configs.stored),
         // A rolling DaemonSet's status changes with every pod.
         settled(
           source(stores.daemonSets, (one) => [one.metadata.name]),
@@ -194,8 +194,10 @@ function controllers(deps: Deps): Controller[] {
         return "done";
       },
       sources: [
-        source(stores.cidrs, (cidr) => (hasAbandoned(cidr) ? [`CIDR ${cidr.metadata.name}`] : [])),
-        source(stores.pools, (pool) =>
+        source(stores.cidrs.stored, (cidr) =>
+          hasAbandoned(cidr) ? [`CIDR ${cidr.metadata.name}`] : [],
+        ),
+        source(stores.pools.stored, (pool) =>
           hasAbandoned(pool) ? [`IPPool ${pool.metadata.name}`] : [],
         ),
       ],
@@ -221,10 +223,10 @@ function deviceSources({ stores, devices }: Deps): Source[] {
 async function stripFrom(key: string, deps: Deps): Promise<void> {
   const [kind, name = ""] = key.split(" ");
   if (kind === "CIDR") {
-    const cidr = deps.stores.cidrs.get(name);
+    const cidr = deps.stores.cidrs.stored.get(name);
     if (cidr) await stripAbandoned(deps.kube, "CIDR", cidr);
   } else {
-    const pool = deps.stores.pools.get(name);
+    const pool = deps.stores.pools.stored.get(name);
     if (pool) await stripAbandoned(deps.kube, "IPPool", pool);
   }
 }

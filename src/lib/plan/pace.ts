@@ -12,14 +12,17 @@ export interface Pace {
   readonly contextMs: number;
 }
 
-/** Reads the pace from Config; what is absent or not positive is as in v1.3: 5 s, 1 min, 10 min, 2 min. */
+/** Timers fire at once when asked to wait longer than 2^31 ms: a day is long enough for anything here. */
+const longestMs = 24 * 60 * 60_000;
+
+/** Reads the pace from Config, each at most a day; what is absent or not positive is as in v1.3: 5 s, 1 min, 10 min, 2 min. */
 export function paceOf(spec: ConfigSpec | undefined): Pace {
-  const positive = (value: number | undefined, fallback: number) =>
-    value !== undefined && value > 0 ? value : fallback;
+  const ms = (value: number | undefined, fallback: number, unitMs: number) =>
+    Math.min(longestMs, (value !== undefined && value > 0 ? value : fallback) * unitMs);
   return {
-    urgentMs: positive(spec?.urgentReconcileSeconds, 5) * 1000,
-    normalMs: positive(spec?.normalReconcileMinutes, 1) * 60_000,
-    longMs: positive(spec?.longReconcileMinutes, 10) * 60_000,
-    contextMs: positive(spec?.contextTimeoutMinutes, 2) * 60_000,
+    urgentMs: ms(spec?.urgentReconcileSeconds, 5, 1000),
+    normalMs: ms(spec?.normalReconcileMinutes, 1, 60_000),
+    longMs: ms(spec?.longReconcileMinutes, 10, 60_000),
+    contextMs: ms(spec?.contextTimeoutMinutes, 2, 60_000),
   };
 }

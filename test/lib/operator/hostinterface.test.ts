@@ -93,11 +93,12 @@ test("operator does not go round with a nicd that writes its HostInterface again
   let uid = "a";
   const removed: string[] = [];
   const missingSince = new Map<string, number>();
+  const get = () => ({ ...own, metadata: { ...own.metadata, uid } });
   const at = (seconds: number) =>
     reconcileHostInterface("host5", {
       missingSince,
       stores: {
-        hostInterfaces: { get: () => ({ ...own, metadata: { ...own.metadata, uid } }) },
+        hostInterfaces: { get, stored: { get } },
         nodes: { synced: true, get: () => undefined },
         daemons: { list: () => [] },
       },

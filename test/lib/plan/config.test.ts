@@ -47,6 +47,16 @@ test("paceOf falls back to v1.3's pace for what is absent or 0", () => {
   });
 });
 
+test("paceOf waits a day at most: a timer that is asked for more than 2^31 ms fires at once", () => {
+  const spec = {
+    urgentReconcileSeconds: 1e308,
+    normalReconcileMinutes: 40_000,
+    longReconcileMinutes: 1e9,
+    contextTimeoutMinutes: 2 ** 53,
+  };
+  expect(new Set(Object.values(paceOf(ownConfig(spec).spec)))).toEqual(new Set([86_400_000]));
+});
+
 test("countingConfig prefers multi-nicd, and takes any other alone", () => {
   const other = { ...ownConfig(), metadata: { name: "bundle" } };
   expect(countingConfig([other, ownConfig()])?.metadata.name).toBe("multi-nicd");

@@ -1,0 +1,81 @@
+import type { Strictness } from "../api/check.ts";
+import type { KubeObject } from "../api/meta.ts";
+import { InvalidInput } from "../errors.ts";
+import type { Store } from "../kube/kube.ts";
+import type { Log } from "../log.ts";
+
+/** A stored object whose fields are not of their types: another release's schema let it in, or none did. */
+export interface Unreadable {
+  readonly object: KubeObject;
+  /** Kind, name and what is wrong, in the user's words. */
+  readonly problem: string;
+}
+
+/** A copy that hands out only objects that can be read, so that a bad one concerns nobody but itself. */
+export interface ReadableStore<T extends KubeObject> extends Store<T> {
+  /** Every object as it is stored: only its metadata may be relied on. */
+  readonly stored: Store<KubeObject>;
+  unreadable(): Unreadable[];
+}
+
+interface Read<T> {
+  readonly object: T | undefined;
+  readonly problem?: string;
+}
+
+/**
+ * Makes a copy's readable view. A status that cannot be read counts as not written yet; for anything else `standIn` may give
+ * an object to go on with, else it is left out. Each bad version is logged once.
+ */
+export function readable<T extends KubeObject>(
+  stored: Store<T>,
+  parse: (value: unknown, strictness: Strictness) => unknown,
+  options: { readonly log: Log; readonly standIn?: (object: T) => T },
+): ReadableStore<T> {
+  const known = new WeakMap<T, Read<T>>();
+  const problemOf = (object: T): string | undefined => {
+    try {
+      parse(object, "tolerant");
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      const { faults } = error;
+      const some = faults.slice(0, 3).map((fault) => `${fault.path}: ${fault.problem}`);
+      const more = faults.length > 3 ? `; and ${faults.length - 3} more` : "";
+      const { kind, metadata } = object;
+      return `${kind} ${metadata.name} cannot be used: ${some.join("; ")}${more}`;
+    }
+  };
+  const judge = (object: T): Read<T> => {
+    const problem = problemOf(object);
+    if (problem === undefined) return { object };
+    const bare: T = { ...object, status: undefined };
+    if (problemOf(bare) === undefined) return { object: bare };
+    options.log.warn(`${problem}: mend or delete it`);
+    const standIn = options.standIn?.(object);
+    if (standIn === undefined) return { object: undefined, problem };
+    const usable = problemOf(standIn) === undefined;
+    return { object: usable ? standIn : { ...standIn, status: undefined }, problem };
+  };
+  const read = (object: T): Read<T> => {
+    const found = known.get(object) ?? judge(object);
+    known.set(object, found);
+    return found;
+  };
+  const seen = (object: T | undefined) => object && read(object).object;
+  return {
+    stored,
+    get synced() {
+      return stored.synced;
+    },
+    get: (name, namespace) => seen(stored.get(name, namespace)),
+    list: () => stored.list().flatMap((object) => seen(object) ?? []),
+    unreadable: () =>
+      stored.list().flatMap((object) => {
+        const { problem } = read(object);
+        return problem === undefined ? [] : [{ object, problem }];
+      }),
+    onChange: (listener) => stored.onChange((before, after) => listener(seen(before), seen(after))),
+    ready: (signal) => stored.ready(signal),
+  };
+}
