@@ -8,6 +8,11 @@ export function runsOf(usual: number): number {
   return Math.max(usual, Number(environment()["MULTINIC_FUZZ_RUNS"] ?? 0));
 }
 
+/** Returns the time, in ms, that a test of such runs may take: `usualMs`, or half an hour when more runs are asked for. */
+export function fuzzTimeout(usualMs: number): number {
+  return runsOf(0) > 0 ? 1_800_000 : usualMs;
+}
+
 /** What may be left in memory when all inputs have come and gone. */
 const leftOver = 64 * 1024 * 1024;
 

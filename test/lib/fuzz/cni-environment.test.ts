@@ -1,11 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { parseInvocation } from "../../../src/lib/cni/invocation.ts";
 import { recordedCalls } from "../../support/cnicalls.ts";
-import { fuzz } from "../../support/fuzz.ts";
+import { fuzz, fuzzTimeout } from "../../support/fuzz.ts";
 import { mutateText } from "../../support/mutate.ts";
 
 // Thousands of inputs: seconds, more on a busy machine.
-setDefaultTimeout(60_000);
+setDefaultTimeout(fuzzTimeout(60_000));
 
 const seeds = recordedCalls().map(({ env }) => env);
 

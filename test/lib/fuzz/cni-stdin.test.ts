@@ -10,12 +10,12 @@ import { type CniVerbs, runCni } from "../../../src/lib/cni/program.ts";
 import { Failure } from "../../../src/lib/errors.ts";
 import { recordedCalls } from "../../support/cnicalls.ts";
 import { fakeCall, fakeWorld } from "../../support/cnifakes.ts";
-import { fuzz } from "../../support/fuzz.ts";
+import { fuzz, fuzzTimeout } from "../../support/fuzz.ts";
 import { mutateJson, mutateText } from "../../support/mutate.ts";
 import { type Random, random } from "../../support/random.ts";
 
 // Thousands of cases on a busy machine.
-setDefaultTimeout(60_000);
+setDefaultTimeout(fuzzTimeout(60_000));
 
 const seeds = recordedCalls().map(({ stdin }) => stdin);
 
@@ -101,4 +101,4 @@ test("multi-nic answers 6,000 mutated calls in the spec's form, and a refused AD
       ).toHaveLength(attached);
     }
   }
-}, 30_000);
+});

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { parseCheckpoint } from "../../../src/lib/linux/kubeletcheckpoint.ts";
 import { parseNvidiaTopology } from "../../../src/lib/linux/nvidiatopology.ts";
 import { parsePodResources } from "../../../src/lib/nicd/podresources.ts";
-import { fuzz } from "../../support/fuzz.ts";
+import { fuzz, fuzzTimeout } from "../../support/fuzz.ts";
 import { mutateBytes, mutateJson, mutateText } from "../../support/mutate.ts";
 import { podResourcesAnswer } from "../../support/podresources.ts";
 
 // Seconds on a quiet machine.
-setDefaultTimeout(120_000);
+setDefaultTimeout(fuzzTimeout(120_000));
 
 const golden = join(import.meta.dir, "../../golden");
 const texts = readdirSync(join(golden, "kubelet"))

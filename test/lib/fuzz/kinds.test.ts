@@ -2,13 +2,13 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { allKinds } from "../../../src/lib/api/allkinds.ts";
 import { parseNetworks } from "../../../src/lib/api/annotation.ts";
 import { parseIpam } from "../../../src/lib/api/ipam.ts";
-import { fuzz } from "../../support/fuzz.ts";
+import { fuzz, fuzzTimeout } from "../../support/fuzz.ts";
 import { mutateJson, mutateText } from "../../support/mutate.ts";
 import { ownConfig, upstreamConfig } from "../../support/objects.ts";
 import { sampleDocuments, sampleNames } from "../../support/samples.ts";
 
 // Thousands of inputs: seconds, more on a busy machine.
-setDefaultTimeout(60_000);
+setDefaultTimeout(fuzzTimeout(60_000));
 
 const files = ["network.yaml", "hostinterfaces.yaml", "cidr.yaml", "ippools.yaml"];
 const samples = await Promise.all(

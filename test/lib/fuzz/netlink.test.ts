@@ -6,12 +6,12 @@ import { listLinksRequest, readLink } from "../../../src/lib/netlink/link.ts";
 import { type Message, readMessages, readVerdict } from "../../../src/lib/netlink/message.ts";
 import { readRoute } from "../../../src/lib/netlink/route.ts";
 import { readRule } from "../../../src/lib/netlink/rule.ts";
-import { fuzz } from "../../support/fuzz.ts";
+import { fuzz, fuzzTimeout } from "../../support/fuzz.ts";
 import { mutateBytes } from "../../support/mutate.ts";
 import { hex, recorded } from "../../support/recorded.ts";
 
 // Thousands of inputs: seconds, more on a busy machine.
-setDefaultTimeout(60_000);
+setDefaultTimeout(fuzzTimeout(60_000));
 
 const topics = ["link", "link-ipvlan", "addr", "route", "rule", "error", "monitor"] as const;
 const replies = topics

@@ -6,12 +6,12 @@ import { serveNode } from "../../../src/lib/nicd/server.ts";
 import { verbs } from "../../../src/lib/node/contract.ts";
 import { readTombstones } from "../../../src/lib/node/tombstone.ts";
 import { attachRequest, testNode } from "../../support/attachments.ts";
-import { fuzz, runsOf } from "../../support/fuzz.ts";
+import { fuzz, fuzzTimeout, runsOf } from "../../support/fuzz.ts";
 import { mutateJson, mutateText } from "../../support/mutate.ts";
 import { random } from "../../support/random.ts";
 
 // Thousands of cases on a busy machine.
-setDefaultTimeout(60_000);
+setDefaultTimeout(fuzzTimeout(60_000));
 
 const whole = {
   ...attachRequest("c1", {
@@ -77,7 +77,7 @@ test("nicd answers 2,000 mutated requests over its socket in its form, and keeps
   } finally {
     await server.stop();
   }
-}, 30_000);
+});
 
 test("readTombstones takes 3,000 mutated files for tombstones or for problems, and never stops at one", async () => {
   using node = testNode();

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   lstatSync,
   mkdtempSync,
@@ -12,9 +12,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DeviceFacts, readDevice } from "../../../src/lib/linux/devices.ts";
-import { fuzz } from "../../support/fuzz.ts";
+import { fuzz, fuzzTimeout } from "../../support/fuzz.ts";
 import { readMachine, writeSysfs } from "../../support/machine.ts";
 import { mutateText } from "../../support/mutate.ts";
+
+// Thousands of cases on a busy machine.
+setDefaultTimeout(fuzzTimeout(60_000));
 
 /** Every file and link of a tree, whose links lead in circles as sysfs' own do. */
 function entries(folder: string): string[] {
@@ -72,4 +75,4 @@ test("readDevice answers or refuses 2,000 mutated sysfs trees: other contents, l
   } finally {
     rmSync(root, { recursive: true });
   }
-}, 30_000);
+});
