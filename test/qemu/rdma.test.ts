@@ -14,7 +14,7 @@ const names = [
 describe("RDMA under QEMU", () => {
   let guest: GuestRun;
   beforeAll(async () => {
-    guest = await runInGuest([file], { seconds: 240, guest: "qemu" });
+    guest = await runInGuest([file], { seconds: 500, guest: "qemu" });
   }, 600_000);
 
   test("runs every case, and none fails", () => {
