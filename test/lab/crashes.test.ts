@@ -147,7 +147,7 @@ async function apply(): Promise<void> {
   writeFileSync(file, second);
   await lab.do("lab", "apply", file);
 }
-const gone = () => lab.kubectl("delete", "multinicnetwork", "second", "--timeout=60s");
+const gone = () => lab.kubectl("delete", "multinicnetwork", "second", "--timeout=150s");
 
 const networkComes: Scene = async (point) => {
   await stopped();
@@ -163,10 +163,12 @@ const networkComes: Scene = async (point) => {
 const networkGoes: Scene = async (point) => {
   await apply();
   await stopped();
-  await gone();
-  const { ended } = await armed(point, false);
+  // A nicd that is away when its network is deleted is waited for, a minute: this one is there, and dies of it.
+  const { ended } = await armed(point, true);
+  const going = gone();
   expect(await ended).toBe(died);
   await started();
+  await going;
 };
 
 const mirroring: Scene = async (point) => {
