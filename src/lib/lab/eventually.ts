@@ -24,7 +24,7 @@ export async function eventually<T>(
       last = explain(error);
     }
     if (performance.now() > end)
-      throw new Failure(`Waited ${limitMs / 1000} s for ${what}`, { cause: `last: ${last}` });
+      throw new Failure(`Waited ${limitMs / 1000} s for ${what}; last: ${last}`);
     await Bun.sleep(pauseMs);
     pauseMs = Math.min(1.25 * pauseMs, 250);
   }

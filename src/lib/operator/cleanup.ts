@@ -1,7 +1,10 @@
 import { parseIpam } from "../api/ipam.ts";
 import type { IpamSpec } from "../api/kinds.ts";
 import type { KubeObject } from "../api/meta.ts";
+import { Failure } from "../errors.ts";
 import type { Next } from "../kube/controller.ts";
+import { isOlder } from "../kube/copy.ts";
+import type { Kinds, KubeList } from "../kube/kube.ts";
 import { planDefinitions } from "../plan/definitionsteps.ts";
 import { everyStep, writeNetworkStatus } from "./apply.ts";
 import type { Deps } from "./deps.ts";
@@ -9,6 +12,7 @@ import { dropFinalizer, networkFinalizer } from "./finalizers.ts";
 import type { Observed } from "./observe.ts";
 import { removeSriovNetwork } from "./sriovnetwork.ts";
 import { removeSriovPolicy } from "./sriovpolicy.ts";
+import { networkOf } from "./stores.ts";
 
 /**
  * Takes a deleted network apart: definitions at once; CIDR and pools after every nicd that is alive has closed the
@@ -61,12 +65,60 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
     const { uid, resourceVersion } = pool.metadata;
     await deps.kube.remove("IPPool", pool.metadata.name, { uid, resourceVersion });
   }
+  // What a copy has missed would stay for good once the network is gone.
+  if (await removeMissed(seen, isAlive, deps)) return { after: deps.pace().urgentMs };
   await dropFinalizer(deps.kube, "MultiNicNetwork", {
     object: network,
     finalizer: networkFinalizer,
   });
   deps.log.info("network removed", { network: name });
   return "done";
+}
+
+/**
+ * Removes the slices and empty pools that the server has and our copies have not: a watch may lose an event, which is found
+ * out up to minutes later. Returns whether there were any.
+ */
+async function removeMissed(
+  seen: Observed,
+  isAlive: (node: string) => boolean,
+  deps: Deps,
+): Promise<boolean> {
+  const own = <T extends KubeObject>({ items }: { readonly items: readonly T[] }) =>
+    items.filter((object) => networkOf(object) === seen.network.metadata.name);
+  const slices = own(await listNow("CIDR", seen, deps));
+  const pools = own(await listNow("IPPool", seen, deps));
+  const known = new Set([...seen.slices, ...seen.pools].map(({ metadata }) => metadata.uid));
+  for (const { object } of seen.unreadable) known.add(object.metadata.uid);
+  const missed = slices.filter(({ metadata }) => !known.has(metadata.uid));
+  const missedPools = pools.filter(({ metadata }) => !known.has(metadata.uid));
+  if (missed.length + missedPools.length === 0) return false;
+  const isHeld = missedPools.some(
+    ({ spec }) => spec.allocations.length > 0 && isAlive(spec.hostName),
+  );
+  if (isHeld || isOpenSomewhere(seen, isAlive, deps)) return true;
+  for (const { kind, metadata } of [...missed, ...missedPools]) {
+    const { name, uid, resourceVersion } = metadata;
+    await deps.kube.remove(kind, name, { uid, resourceVersion });
+    deps.log.warn(`${kind} of a deleted network had been missed, removed`, { name });
+  }
+  return true;
+}
+
+/** Lists what the server has, not before the network was deleted. */
+async function listNow<K extends "CIDR" | "IPPool">(
+  kind: K,
+  { network }: Observed,
+  deps: Deps,
+): Promise<KubeList<Kinds[K]>> {
+  const list = await deps.kube.list(kind);
+  if (isOlder(list.resourceVersion, network.metadata.resourceVersion ?? "")) {
+    throw new Failure(
+      `Cannot finish the deletion of MultiNicNetwork ${network.metadata.name}: the list of ${kind} objects is from before it`,
+      { code: "Unavailable" },
+    );
+  }
+  return list;
 }
 
 function unreadableOf({ unreadable }: Observed, kind: string): KubeObject[] {

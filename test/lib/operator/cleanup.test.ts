@@ -167,3 +167,23 @@ test("operator strips the finalizers that v1.3.1 left on what it generated", asy
     expect(kept.metadata.finalizers).toEqual(["other.example/stays"]);
   }
 });
+
+test("operator leaves no slice and no pool of a deleted network behind whose making its watches lost", async () => {
+  await using world = await OperatorWorld.start();
+  await world.join(1);
+  await world.kube.create("Config", ownConfig({ urgentReconcileSeconds: 1 }));
+  for (const lost of ["CIDR net", "IPPool net-192.168.0.0-24"]) world.hidden.add(lost);
+  world.operator();
+  await world.network("net");
+  await eventually("the pools", async () => {
+    const pools = await world.names("IPPool");
+    return pools.length === 2 ? { value: pools } : { not: String(pools) };
+  });
+  // A list shows them; the watch that went past them never will.
+  world.hidden.clear();
+  await world.kube.remove("MultiNicNetwork", "net");
+  await world.closes("net");
+  await world.gone("MultiNicNetwork", "net");
+  expect(await world.names("CIDR")).toEqual([]);
+  expect(await world.names("IPPool")).toEqual([]);
+});
