@@ -83,28 +83,39 @@ async function makeNode(name: string): Promise<void> {
   expect(answer.status).toBe(200);
 }
 
-/** Calls the CNI program on a host with the definition that the real API server holds. */
+/**
+ * Makes the pod's object, then calls the CNI program on its host with the definition that the real API server holds, as
+ * scheduler and kubelet do: doctor asks that API server which pods there are.
+ */
 function cniPods(config: string): PodDriver {
-  const hostOf = new Map<string, string>();
-  const call = async (command: string, host: string, name: string) => {
+  const podsPath = "/api/v1/namespaces/default/pods";
+  const placed = new Map<string, { readonly host: string; readonly uid: string }>();
+  const call = async (command: string, name: string) => {
+    const { host, uid } = placed.get(name) ?? { host: "", uid: "" };
     const env = [
       `CNI_COMMAND=${command} CNI_CONTAINERID=${name} CNI_NETNS=/run/netns/${name} CNI_IFNAME=net1`,
       `CNI_PATH=/opt/cni/bin`,
-      `CNI_ARGS='K8S_POD_NAMESPACE=default;K8S_POD_NAME=${name};K8S_POD_UID=uid-${name}'`,
+      `CNI_ARGS='K8S_POD_NAMESPACE=default;K8S_POD_NAME=${name};K8S_POD_UID=${uid}'`,
     ].join(" ");
     return at.lab.on(host, `printf '%s' '${config}' | ${env} /opt/cni/bin/multi-nic`);
   };
   return {
     async add(host, name) {
-      hostOf.set(name, host);
+      const containers = [{ name: "main", image: "registry.example/none:1" }];
+      const spec = { nodeName: host, containers };
+      const pod = { apiVersion: "v1", kind: "Pod", metadata: { name }, spec };
+      const made = await world.admin.call("POST", podsPath, { body: pod });
+      expect(made.status).toBe(201);
+      placed.set(name, { host, uid: made.body.metadata.uid });
       await at.lab.on(host, `ip netns add ${name}`);
-      const result = JSON.parse(await call("ADD", host, name));
+      const result = JSON.parse(await call("ADD", name));
       return result.ips.map((ip: { address: string }) => ip.address.split("/")[0] ?? "");
     },
     async remove(name) {
-      const host = hostOf.get(name) ?? "";
-      await call("DEL", host, name);
-      await at.lab.on(host, `ip netns del ${name}`);
+      await call("DEL", name);
+      await at.lab.on(placed.get(name)?.host ?? "", `ip netns del ${name}`);
+      const ended = await world.admin.call("DELETE", `${podsPath}/${name}?gracePeriodSeconds=0`);
+      expect(ended.status).toBe(200);
     },
   };
 }
