@@ -61,10 +61,15 @@ export function say({ account, verb, resource, group, namespace }: Grant): strin
   return `${account}: ${verb} ${what}${namespace ? ` in ${namespace}` : ""}`;
 }
 
-/** Compares what is granted with what was used. A right in one namespace covers a use there before one in the whole cluster does. */
+/**
+ * Compares what is granted with what was used. A right in one namespace covers a use there before one in the whole cluster
+ * does. A server that has just started refuses everybody until it has read the roles: a right that it allowed at another
+ * time was not refused.
+ */
 export function compare(grants: readonly Grant[], uses: readonly Use[]) {
   const used = new Set<Grant>();
-  const refused: string[] = [];
+  const refused = new Set<string>();
+  const allowed = new Set(uses.filter((use) => use.allowed).map(say));
   for (const use of uses) {
     const fitting = grants.filter(
       (grant) =>
@@ -76,7 +81,7 @@ export function compare(grants: readonly Grant[], uses: readonly Use[]) {
     );
     const closest = fitting.find((grant) => grant.namespace !== undefined) ?? fitting[0];
     if (closest) used.add(closest);
-    if (!closest || !use.allowed) refused.push(say(use));
+    if (!closest || !allowed.has(say(use))) refused.add(say(use));
   }
-  return { unused: grants.filter((grant) => !used.has(grant)).map(say), refused };
+  return { unused: grants.filter((grant) => !used.has(grant)).map(say), refused: [...refused] };
 }
