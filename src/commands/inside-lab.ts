@@ -1,5 +1,6 @@
 import { Failure } from "../lib/errors.ts";
 import { settled } from "../lib/lab/apply.ts";
+import { everyHost } from "../lib/lab/arrival.ts";
 import { serveControl } from "../lib/lab/control.ts";
 import { demo } from "../lib/lab/demo.ts";
 import { defaultDir } from "../lib/lab/enclosure.ts";
@@ -27,6 +28,9 @@ export async function inside(flags: Flags, io: Io): Promise<number> {
     if (flags["what"] === "serve") {
       if (flags["network"] !== false) {
         const { nics: planes, rails } = topology.spec;
+        // Hosts get their indexes in order of arrival: with all of them there, by name, so that addresses can be foretold.
+        const arrived = await Promise.race([everyHost(lab), aborted(stop.signal)]);
+        if (arrived === "aborted") return 130;
         await lab.apply("MultiNicNetwork", labNetwork("lab", { link, families, planes, rails }));
         // Pods may be added as soon as we say that we are ready.
         const ready = settled(lab, "MultiNicNetwork", "lab");
