@@ -55,7 +55,7 @@ manifests: node_modules/.installed ## write manifests/crd/ from the kinds' schem
 	@$(BUN) test/support/manifests.ts
 
 .PHONY: third-party
-third-party: node_modules/.installed ## write THIRD_PARTY.md: packages in the programs, and their licences
+third-party: node_modules/.installed ## write docs/third-party.md: packages in the programs, and their licences
 	@$(BUN) test/support/third-party.ts
 
 .PHONY: audit

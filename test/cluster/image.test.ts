@@ -41,6 +41,7 @@ test("image holds multinic, iperf3, their libraries and the CA bundle, and no sh
   const programs = held.filter(([mode, path]) => mode.startsWith("-rwx") && !path.includes("/lib"));
   expect(programs.map(([, path]) => path)).toEqual(["/usr/bin/iperf3", "/usr/bin/multinic"]);
   expect(paths).toContain("/etc/ssl/certs/ca-certificates.crt");
+  expect(paths).toContain("/usr/share/doc/multinic/copyright");
   expect(paths.filter((path) => /\/(ld-linux|libc\.so|libiperf\.so)/.test(path))).toHaveLength(3);
   expect(paths.filter((path) => path.includes("status.d/")).length).toBeGreaterThan(4);
   // Nothing that gives rights, nothing that anybody may write but /tmp.

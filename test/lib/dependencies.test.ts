@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { allowedLicences, ownManifest, page, shipped } from "../support/third-party.ts";
+import { allowedLicences, ownManifest, page, shipped, texts } from "../support/third-party.ts";
 
 const root = join(import.meta.dir, "../..");
 
@@ -22,8 +22,15 @@ test("bun.lock has a checksum of every package, and none from elsewhere than a r
   expect(text).not.toMatch(/git\+|github:|file:|https?:/);
 });
 
-test("THIRD_PARTY.md is what is installed (make third-party writes it anew)", async () => {
-  expect(await Bun.file(join(root, "THIRD_PARTY.md")).text()).toBe(page(shipped()));
+test("docs/third-party.md is what is installed (make third-party writes it anew)", async () => {
+  expect(await Bun.file(join(root, "docs/third-party.md")).text()).toBe(page(shipped()));
+});
+
+test("the licences' texts name every package that brings one", () => {
+  const packages = shipped();
+  const all = texts(packages);
+  for (const { name, version, text } of packages)
+    if (text !== "") expect(all).toContain(`${name} ${version}`);
 });
 
 test("shipped packages have licences that may be in a program under Apache-2.0", () => {

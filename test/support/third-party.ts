@@ -85,32 +85,37 @@ function textOf(folder: string): string {
   return file === undefined ? "" : readFileSync(join(folder, file), "utf8").trim();
 }
 
-/** Writes the page: a table of all, then each licence's text once with the packages that bring it. */
+/** Writes the page: a table of all. The texts themselves go with the image (`texts`), not into the tree. */
 export function page(packages: readonly Package[]): string {
-  const texts = new Map<string, string[]>();
-  for (const { name, version, text } of packages) {
-    const plain = text.replaceAll("\r", "").replace(/[ \t]+$/gm, "");
-    if (plain !== "") texts.set(plain, [...(texts.get(plain) ?? []), `${name} ${version}`]);
-  }
   const rows = packages.map(
     ({ name, version, licence }) => `| ${name} | ${version} | ${licence} |`,
-  );
-  const sections = [...texts].map(
-    ([text, of]) => `### ${of.join(", ")}\n\n~~~text\n${text}\n~~~\n`,
   );
   return `# What is in the programs beside our own code
 
 Written by \`make third-party\`; a test holds it against what is installed. The runtime is Bun ${ownManifest().devDependencies["bun"]} (MIT), which contains
 JavaScriptCore and WTF (LGPL-2.0 and BSD-2-Clause), BoringSSL (ISC and others), SQLite (public domain), and what its own list of licences names. We
-change some of its bytes after the build (test/support/seal.ts): names of variables that it would obey.
+change some of its bytes after the build (test/support/seal.ts): names of variables that it would obey. The licences' texts are in the image,
+/usr/share/doc/multinic/copyright; \`make image\` gathers them.
 
 | package | version | licence |
 |---|---|---|
 ${rows.join("\n")}
-
-## Texts
-
-${sections.join("\n")}`;
+`;
 }
 
-if (import.meta.main) await Bun.write(join(root, "THIRD_PARTY.md"), page(shipped()));
+/** Writes each licence's text once, with the packages that bring it. */
+export function texts(packages: readonly Package[]): string {
+  const found = new Map<string, string[]>();
+  for (const { name, version, text } of packages) {
+    const plain = text.replaceAll("\r", "").replace(/[ \t]+$/gm, "");
+    if (plain !== "") found.set(plain, [...(found.get(plain) ?? []), `${name} ${version}`]);
+  }
+  return [...found].map(([text, of]) => `${of.join(", ")}\n\n${text}\n`).join("\n\n");
+}
+
+if (import.meta.main) {
+  const packages = shipped();
+  const [out] = process.argv.slice(2);
+  if (out === undefined) await Bun.write(join(root, "docs/third-party.md"), page(packages));
+  else await Bun.write(out, texts(packages));
+}
