@@ -9,6 +9,13 @@ import {
   parsePrefix,
   prefixOf,
 } from "../ip.ts";
+import {
+  RT_SCOPE_LINK,
+  RT_SCOPE_UNIVERSE,
+  RT_TABLE_MAIN,
+  RTN_UNICAST,
+  RTPROT_BOOT,
+} from "../netlink/routenumbers.ts";
 import type { NextHop, Route } from "../netlink/types.ts";
 
 /** One NIC of the pod, ready for routes. */
@@ -23,12 +30,6 @@ export interface PodRoutes {
   /** Hops left out, and why, for the log. */
   readonly skipped: readonly string[];
 }
-
-const RT_TABLE_MAIN = 254;
-const RTPROT_BOOT = 3;
-const RTN_UNICAST = 1;
-const RT_SCOPE_UNIVERSE = 0;
-const RT_SCOPE_LINK = 253;
 
 /**
  * Plans the definition's own routes: every gateway by the NIC whose plane holds it, several gateways of one

@@ -10,6 +10,14 @@ import {
   parsePrefix,
   prefixOf,
 } from "../ip.ts";
+import {
+  FR_ACT_TO_TBL,
+  RT_SCOPE_LINK,
+  RT_SCOPE_UNIVERSE,
+  RT_TABLE_MAIN,
+  RTN_UNICAST,
+  RTPROT_RA,
+} from "../netlink/routenumbers.ts";
 import type { Link, Route, Rule } from "../netlink/types.ts";
 
 /** One NIC of the pod with what an ADD gave it. */
@@ -28,13 +36,6 @@ export interface SourceRoutes {
 const firstTable = 30000;
 const rulePriority = 30000;
 const ourProtocol = 77;
-const RT_TABLE_MAIN = 254;
-const RTN_UNICAST = 1;
-const RT_SCOPE_UNIVERSE = 0;
-const RT_SCOPE_LINK = 253;
-/** Routes that a router announced run out, and a copy would not. */
-const RTPROT_RA = 9;
-const FR_ACT_TO_TBL = 1;
 const anywhere = { 4: "0.0.0.0/0", 6: "::/0" } as const;
 const linkLocal = "fe80::/64";
 
@@ -109,6 +110,7 @@ function tableOf(
   });
   for (const route of seen.main) {
     if (route.family !== family || route.table !== RT_TABLE_MAIN) continue;
+    // What a router announced runs out, and a copy would not.
     if (route.type !== RTN_UNICAST || route.protocol === RTPROT_RA) continue;
     const hop = route.nexthops.find(({ oif }) => oif === nic.index);
     if (!hop) continue;

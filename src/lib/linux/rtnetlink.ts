@@ -19,13 +19,11 @@ import {
   lookupRequest,
   RTM_DELROUTE,
   RTM_NEWROUTE,
-  RTN_BLACKHOLE,
-  RTN_PROHIBIT,
-  RTN_UNREACHABLE,
   readRoute,
   routeRequest,
   routeText,
 } from "../netlink/route.ts";
+import { RTN_BLACKHOLE, RTN_PROHIBIT, RTN_UNREACHABLE } from "../netlink/routenumbers.ts";
 import {
   listRulesRequest,
   RTM_DELRULE,

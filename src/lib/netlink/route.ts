@@ -14,17 +14,12 @@ import {
   writeU32,
 } from "./attribute.ts";
 import { type Message, NLM_F_DUMP, type Request } from "./message.ts";
+import { RTN_BLACKHOLE, RTN_PROHIBIT, RTN_UNREACHABLE } from "./routenumbers.ts";
 import type { Family, NextHop, Route, RouteFilter } from "./types.ts";
 
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
-
-/** linux/rtnetlink.h: RTN_*, RT_SCOPE_*, RTPROT_*; 77 is ours (below RTPROT_ZEBRA's neighbours nobody uses it). */
-export const RTN_UNICAST = 1;
-export const RTN_BLACKHOLE = 6;
-export const RTN_UNREACHABLE = 7;
-export const RTN_PROHIBIT = 8;
 
 const RTA_DST = 1;
 const RTA_SRC = 2;
