@@ -1,9 +1,10 @@
 import { networkStatusAnnotation, networksAnnotation, parseNetworks } from "../api/annotation.ts";
+import type { Explained } from "../api/explained.ts";
 import { parsePodArgs } from "../api/pod-args.ts";
 import { Failure, type Fault, InvalidInput } from "../errors.ts";
 import type { Kube, PodObject } from "../kube/kube.ts";
 import type { ExplainReply, ExplainRequest } from "../node/contract.ts";
-import { type Explained, explained } from "../plan/explained.ts";
+import { explained } from "../plan/explained.ts";
 import { linkTypes } from "../plan/hostnics.ts";
 import { selectNics } from "../plan/selection.ts";
 

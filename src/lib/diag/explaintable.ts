@@ -1,6 +1,6 @@
 import { formatBandwidth } from "../api/bandwidth.ts";
+import type { Explained } from "../api/explained.ts";
 import type { ExplainReply } from "../node/contract.ts";
-import type { Explained } from "../plan/explained.ts";
 
 /** Writes what nicd recorded of a pod: its NICs, their promises, the reason; and refusals. */
 export function recordedText({ node, attached, refused }: ExplainReply): string {

@@ -3,6 +3,7 @@
  * Every verb is POST `/v1/<verb>` with a JSON body; a failure answers 4xx or 5xx with a `NodeFault` body.
  */
 
+import type { Explained } from "../api/explained.ts";
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from "../api/kinds.ts";
 
 /** Identity of an attachment: never the pod's name, which a StatefulSet pod shares with its predecessor. */
@@ -194,34 +195,6 @@ export interface ExplainRequest {
   tries: { network: string; request: NicRequest }[];
 }
 
-/** A NIC of the host as a choice saw it; bandwidth in kbit/s. */
-export interface ExplainedNic {
-  master: string;
-  nets: string[];
-  chosen: boolean;
-  /** Why it was taken or left. */
-  why: string;
-  speedKbps: number;
-  /** The driver names no speed: `speedKbps` is an assumption. */
-  assumed: boolean;
-  measuredKbps: number;
-  promisedKbps: number;
-  freeKbps: number;
-  numaNode?: number;
-}
-
-export interface ExplainedTry {
-  network: string;
-  /** Why these NICs, or why none. */
-  reason: string;
-  /** NICs of the choice in the order the pod gets them, with their devices; [] when it is refused. */
-  chosen: { master: string; pciAddress: string; promisedKbps?: number }[];
-  /** Every NIC of the host, chosen ones first; [] when it is refused. */
-  nics: ExplainedNic[];
-  /** Code of a refusal. */
-  refused?: number;
-}
-
 export interface ExplainReply {
   node: string;
   /** Attachments of the pod on this node. */
@@ -234,7 +207,7 @@ export interface ExplainReply {
   }[];
   /** The last refusal of each network since nicd started. */
   refused: { network: string; at: number; message: string }[];
-  tries: ExplainedTry[];
+  tries: Explained[];
 }
 
 /** Codes of the CNI spec where it has one (7 invalid config, 11 try again later), ours from 100 up. */

@@ -1,25 +1,6 @@
+import type { Explained } from "../api/explained.ts";
 import { codeOf, explain } from "../errors.ts";
 import type { Selection } from "./selection.ts";
-
-/** A choice told to people: the node contract's ExplainedTry. */
-export interface Explained {
-  network: string;
-  reason: string;
-  chosen: { master: string; pciAddress: string; promisedKbps?: number }[];
-  nics: {
-    master: string;
-    nets: string[];
-    chosen: boolean;
-    why: string;
-    speedKbps: number;
-    assumed: boolean;
-    measuredKbps: number;
-    promisedKbps: number;
-    freeKbps: number;
-    numaNode?: number;
-  }[];
-  refused?: number;
-}
 
 /** Tells what a choice came to, also when it was refused; errors without a code of the node contract are thrown on. */
 export function explained(network: string, choose: () => Selection): Explained {
