@@ -3,11 +3,18 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { inside } from "../../src/lib/linux/netns.ts";
 import { writeTombstone } from "../../src/lib/node/tombstone.ts";
-import { attachRequest, host1Pools } from "../support/attachments.ts";
+import { attachRequest } from "../support/attachments.ts";
 import { macvlanConfig } from "../support/cni.ts";
-import { until } from "../support/lab.ts";
 import { type LiveNicd, type LiveOptions, liveNicd } from "../support/live-nicd.ts";
 import { canMakeNetns, missing } from "../support/netns.ts";
+import {
+  applyPools,
+  freed,
+  isHeld,
+  makeNamespace,
+  poolsKnown,
+  sharedMounts,
+} from "../support/nicdproofs.ts";
 
 const able = canMakeNetns();
 if (!able) missing("root and network namespaces");
@@ -16,33 +23,15 @@ let api: Awaited<ReturnType<typeof liveNicd>>["api"];
 
 afterEach(() => nicd?.[Symbol.asyncDispose]());
 
-/** Mounts that a host makes reach nicd's mount namespace, as /run/netns in its pod is mounted HostToContainer. */
-const shared =
-  "mount --make-rshared / && mount -t tmpfs tmpfs /run/netns && mount --make-shared /run/netns";
-const labels = { hostname: "host1", netname: "net" };
-
 async function start(options: LiveOptions): Promise<void> {
   const live = await liveNicd("proofs", { api: true, ...options });
   nicd = live;
   api = live.api;
-  const items = host1Pools.map((pool) => ({ ...pool, metadata: { ...pool.metadata, labels } }));
-  const apply = ["apply", "--server-side", "--validate=false", "-f", "-"];
-  await nicd.kubectl(apply, { apiVersion: "v1", kind: "List", items });
-  const { network, ref } = attachRequest("c");
-  await until(
-    "the pools",
-    () => nicd.client.status({ network, ref }),
-    ({ ready }) => ready,
-  );
+  await applyPools(nicd);
+  await poolsKnown(nicd);
 }
 
-/** Makes a real namespace where nicd looks, and returns what an attach says of it. */
-async function namespace(name: string) {
-  const path = `/run/netns/${name}`;
-  const said = await nicd.inMounts(`ip netns add ${name} && stat -c '%d %i' ${path}`);
-  const [netnsDev = "", netnsIno = ""] = said.trim().split(" ");
-  return { netns: path, netnsDev, netnsIno };
-}
+const namespace = (name: string) => makeNamespace(nicd, name);
 const gone = (name: string) => nicd.inMounts(`ip netns delete ${name}`);
 const pod = async (name: string) => {
   const spec = { nodeName: "host1", containers: [{ name: "c", image: "i" }] };
@@ -56,18 +45,7 @@ const pod = async (name: string) => {
   return { namespace: "default", name, uid };
 };
 const absent = (name: string) => ({ namespace: "default", name, uid: `uid-of-${name}` });
-const isHeld = (containerID: string) =>
-  nicd.client.check({ network: "net", containerID, ifname: "net1" }).then(
-    () => true,
-    () => false,
-  );
-/** Waits until the collector has freed this one: it has then looked at all the others too. */
-const freed = (containerID: string) =>
-  until(
-    `${containerID} to be freed`,
-    () => isHeld(containerID),
-    (held) => !held,
-  );
+const held = (containerID: string) => isHeld(nicd, containerID);
 
 /** Waits until the collector has been through twice: each round begins with the tombstones. */
 async function twoRounds(): Promise<void> {
@@ -75,13 +53,13 @@ async function twoRounds(): Promise<void> {
     const key = { network: "net", containerID: round, ifname: "net1" };
     await nicd.client.attach(attachRequest(round, { netns: "/proc/1/ns/net" }));
     writeTombstone(join(nicd.folder, "run/tombstones"), { key, at: Date.now() });
-    await freed(round);
+    await freed(nicd, round);
   }
 }
 
 describe.if(able)("without a CRI, nicd", () => {
   test("frees what has neither namespace nor pod, and nothing else", async () => {
-    await start({ mount: shared });
+    await start({ mount: sharedMounts });
     const there = await namespace("there");
     const reused = await namespace("reused");
     const lost = await namespace("lost");
@@ -106,15 +84,15 @@ describe.if(able)("without a CRI, nicd", () => {
     await gone("pod-lives");
     await nicd.client.attach(attachRequest("lost", { ...lost, pod: absent("e") }));
     await gone("lost");
-    await freed("lost");
-    await freed("reused");
-    expect(await Promise.all(ids.map(isHeld))).toEqual(ids.map(() => true));
+    await freed(nicd, "lost");
+    await freed(nicd, "reused");
+    expect(await Promise.all(ids.map(held))).toEqual(ids.map(() => true));
     await nicd.kubectl(["delete", "pod", "lives", "--force", "--grace-period=0"]);
-    await freed("kept1");
+    await freed(nicd, "kept1");
   }, 60_000);
 
   test("frees nothing while the list of pods has not been synced, and does when it is", async () => {
-    await start({ mount: shared });
+    await start({ mount: sharedMounts });
     const lost = await namespace("lost");
     await nicd.client.attach(attachRequest("lost", { ...lost, pod: absent("e") }));
     await nicd.stop();
@@ -123,9 +101,9 @@ describe.if(able)("without a CRI, nicd", () => {
     await gone("lost");
     // Serving: pods come and go, and nothing is freed for a list that nobody could give.
     await nicd.client.attach(attachRequest("while-away"));
-    expect(await isHeld("lost")).toBe(true);
+    expect(await held("lost")).toBe(true);
     if (api) inside(nicd.host.netns, api.resume);
-    await freed("lost");
+    await freed(nicd, "lost");
   }, 60_000);
 
   test("frees nothing where mounts of the host do not reach it", async () => {
@@ -135,7 +113,7 @@ describe.if(able)("without a CRI, nicd", () => {
     await nicd.inMounts("mount --make-private /run/netns");
     await gone("lost");
     await twoRounds();
-    expect(await isHeld("lost")).toBe(true);
+    expect(await held("lost")).toBe(true);
   }, 60_000);
 });
 
@@ -146,12 +124,12 @@ describe.if(able)("nicd", () => {
     const list = [{ containerID: "valid", ifname: "net1" }];
     const config = macvlanConfig({ "cni.dev/valid-attachments": list });
     const other = await nicd.call({ command: "GC", config: { ...config, name: "other" } });
-    expect([other.exitCode, await isHeld("lost")]).toEqual([0, true]);
+    expect([other.exitCode, await held("lost")]).toEqual([0, true]);
     const without = await nicd.call({ command: "GC", config: macvlanConfig() });
-    expect([without.exitCode, await isHeld("lost")]).toEqual([1, true]);
+    expect([without.exitCode, await held("lost")]).toEqual([1, true]);
     const answer = await nicd.call({ command: "GC", config });
     expect([answer.exitCode, answer.out]).toEqual([0, ""]);
-    expect([await isHeld("valid"), await isHeld("lost")]).toEqual([true, false]);
+    expect([await held("valid"), await held("lost")]).toEqual([true, false]);
   });
 
   test("frees everything of another boot at its start, and nothing of its own or when the boot's id cannot be read", async () => {
@@ -159,7 +137,7 @@ describe.if(able)("nicd", () => {
     await nicd.client.attach(attachRequest("c1"));
     await nicd.stop();
     await nicd.start();
-    expect(await isHeld("c1")).toBe(true);
+    expect(await held("c1")).toBe(true);
     await nicd.stop();
     const boot = (text: string) => {
       writeFileSync(join(nicd.folder, "boot"), text);
@@ -169,10 +147,10 @@ describe.if(able)("nicd", () => {
     const { code, log } = await nicd.startIn(nicd.folder, { around: boot("") });
     expect([code, log]).toEqual([1, expect.stringContaining("Cannot read this boot's id")]);
     await nicd.start();
-    expect(await isHeld("c1")).toBe(true);
+    expect(await held("c1")).toBe(true);
     await nicd.stop();
     await nicd.start({ around: boot("another-boot\n") });
     expect(nicd.log).toContain("released attachments of an earlier boot");
-    expect(await isHeld("c1")).toBe(false);
+    expect(await held("c1")).toBe(false);
   });
 });
