@@ -1,18 +1,11 @@
-import { codeOf, explain } from "../../src/lib/errors.ts";
-import type { RunningHost } from "../../src/lib/lab/hosts.ts";
+import { codeOf } from "../../src/lib/errors.ts";
 import type { Lab } from "../../src/lib/lab/lab.ts";
-import {
-  callPlugin,
-  createPod,
-  type LabPod,
-  losePod,
-  type PodWish,
-  startSandbox,
-} from "../../src/lib/lab/pods.ts";
+import { callPlugin, createPod, type LabPod, losePod } from "../../src/lib/lab/pods.ts";
 import { random } from "../support/random.ts";
 import { earlyDelete } from "./earlydelete.ts";
 import { disagreements, doctorOn } from "./held.ts";
 import { optionsOf, say, startLab } from "./labinside.ts";
+import { type App, appsOf, patienceMs, runSandbox, wishOf } from "./sandboxes.ts";
 
 /**
  * What becomes of a round's pods: each is deleted as it should be; or some DELs are lost, some sent twice at once, some
@@ -51,21 +44,13 @@ export interface ChurnCounts {
   full: number;
 }
 
-interface Place {
-  readonly host: string;
-  readonly name: string;
-  pod: LabPod | undefined;
-}
-
-const networks = "lab";
 /** The kubelet tries again after 11 to 15 s; a shorter pause asks more of nicd. */
 const againMs = 1000;
-const patienceMs = 90_000;
 
 class Churn {
   readonly #lab: Lab;
   readonly #of;
-  readonly #places: readonly Place[];
+  readonly #apps: readonly App[];
   #objects: Promise<unknown> = Promise.resolve();
   readonly counts: ChurnCounts = {
     ...{ pods: 0, adds: 0, dels: 0, lost: 0, doubled: 0, early: 0, earlyRefused: 0, full: 0 },
@@ -74,54 +59,39 @@ class Churn {
   constructor(lab: Lab, options: ChurnOptions) {
     this.#lab = lab;
     this.#of = random(options.seed);
-    this.#places = lab.hosts.flatMap(({ host }) =>
-      Array.from({ length: options.podsPerHost }, (_, i) => ({
-        host: host.name,
-        name: `${host.name}-web-${i}`,
-        pod: undefined,
-      })),
-    );
+    this.#apps = appsOf(lab, options.podsPerHost);
   }
 
   /** Ends and starts every pod, all of them at once. */
   async round(ending: Ending): Promise<void> {
     await Promise.all(
-      this.#of.shuffle(this.#places).map(async (place) => {
-        await this.#end(place, ending);
-        await this.#start(place);
+      this.#of.shuffle(this.#apps).map(async (app) => {
+        await this.#end(app, ending);
+        await this.#start(app);
       }),
     );
   }
 
   async finish(): Promise<void> {
-    await Promise.all(this.#places.map((place) => this.#end(place, "clean")));
+    await Promise.all(this.#apps.map((app) => this.#end(app, "clean")));
   }
 
-  /** Starts a pod as a kubelet does: a sandbox that fails is followed by another one, of the same pod. */
-  async #start(place: Place): Promise<void> {
-    const host = this.#lab.host(place.host);
-    const wish = { namespace: "default", name: place.name, networks };
-    const uid = await this.#object(host, wish);
+  /** A pool is full as long as pods whose DELs were lost have not been collected (code 102). */
+  async #start(app: App): Promise<void> {
+    app.uid = await this.#object(app);
     this.counts.pods++;
-    const end = performance.now() + patienceMs;
-    for (;;) {
-      try {
-        this.counts.adds++;
-        place.pod = await startSandbox(this.#lab.kube, host, { ...wish, uid });
-        return;
-      } catch (error) {
-        const isFull = /"code": ?102\b/.test(explain(error));
-        if (!isFull || performance.now() > end) throw error;
-        this.counts.full++;
-        await Bun.sleep(againMs);
-      }
-    }
+    this.counts.adds++;
+    const refused = () => {
+      this.counts.full++;
+      this.counts.adds++;
+    };
+    app.pod = await runSandbox(this.#lab, app, { code: 102, afterMs: againMs, refused });
   }
 
   /** Makes pods' objects one after another: 120 new connections at once are no part of what is shown. */
-  async #object(host: RunningHost, wish: PodWish): Promise<string> {
+  async #object(app: App): Promise<string> {
     const before = this.#objects;
-    const made = before.then(() => createPod(this.#lab.kube, host, wish));
+    const made = before.then(() => createPod(this.#lab.kube, app.host, wishOf(app)));
     this.#objects = made.catch(() => {});
     return made;
   }
@@ -139,9 +109,9 @@ class Churn {
     }
   }
 
-  async #end(place: Place, ending: Ending): Promise<void> {
-    const { pod } = place;
-    place.pod = undefined;
+  async #end(app: App, ending: Ending): Promise<void> {
+    const { pod } = app;
+    app.pod = undefined;
     if (!pod) return;
     const way = ending === "mixed" ? this.#of.pick(["clean", "lost", "twice", "early"]) : ending;
     if (way === "lost") {

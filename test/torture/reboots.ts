@@ -1,21 +1,14 @@
 import { join } from "node:path";
-import { explain } from "../../src/lib/errors.ts";
 import { settled } from "../../src/lib/lab/apply.ts";
 import { eventually } from "../../src/lib/lab/eventually.ts";
 import type { RunningHost } from "../../src/lib/lab/hosts.ts";
 import type { Lab } from "../../src/lib/lab/lab.ts";
-import {
-  callPlugin,
-  createPod,
-  type LabPod,
-  losePod,
-  type PodWish,
-  startSandbox,
-} from "../../src/lib/lab/pods.ts";
+import { callPlugin, createPod, losePod } from "../../src/lib/lab/pods.ts";
 import { type Random, random } from "../support/random.ts";
 import { clockedProgram, setClock } from "./clockedprogram.ts";
 import { disagreements } from "./held.ts";
 import { optionsOf, say, startLab } from "./labinside.ts";
+import { type App, appsOf, runSandbox, wishOf } from "./sandboxes.ts";
 
 export interface RebootOptions {
   readonly boots: number;
@@ -44,21 +37,10 @@ type Way = (typeof ways)[number];
 /** How far a clock may be off after a boot (s): an hour back, a day on, and true again. */
 const clocks = [-3600, 0, 86_400, 60, -86_400];
 
-/** A pod outlives its node's boots: its object and UID stay, its sandboxes do not. */
-interface App {
-  readonly host: RunningHost;
-  readonly name: string;
-  uid: string;
-  pod: LabPod | undefined;
-}
-
-const networks = "lab";
-const againMs = 500;
-const patienceMs = 60_000;
-
 class Reboots {
   readonly #lab: Lab;
   readonly #of: Random;
+  /** A pod outlives its node's boots: its object and UID stay, its sandboxes do not. */
   readonly #apps: readonly App[];
   readonly ways: Record<Way, number> = { power: 0, orderly: 0, tombstones: 0 };
   pods = 0;
@@ -66,41 +48,19 @@ class Reboots {
   constructor(lab: Lab, options: RebootOptions) {
     this.#lab = lab;
     this.#of = random(options.seed);
-    this.#apps = lab.hosts.flatMap((host) =>
-      Array.from({ length: options.podsPerHost }, (_, i) => ({
-        host,
-        name: `${host.host.name}-app-${i}`,
-        uid: "",
-        pod: undefined,
-      })),
-    );
+    this.#apps = appsOf(lab, options.podsPerHost);
   }
 
-  /** Starts a sandbox for every pod that has none. */
+  /** Starts a sandbox for every pod that has none; again and again while a node that has just joined has no pools (code 11). */
   async run(): Promise<void> {
     await Promise.all(
       this.#apps.map(async (app) => {
         if (app.pod) return;
-        const wish = { namespace: "default", name: app.name, networks };
-        app.uid ||= await createPod(this.#lab.kube, app.host, wish);
-        app.pod = await this.#sandbox(app.host, { ...wish, uid: app.uid });
+        app.uid ||= await createPod(this.#lab.kube, app.host, wishOf(app));
+        app.pod = await runSandbox(this.#lab, app, { code: 11, afterMs: 500 });
         this.pods++;
       }),
     );
-  }
-
-  /** A kubelet tries again, too, while a node that has just joined has no pools (code 11). */
-  async #sandbox(host: RunningHost, wish: PodWish & { readonly uid: string }): Promise<LabPod> {
-    const end = performance.now() + patienceMs;
-    for (;;) {
-      try {
-        return await startSandbox(this.#lab.kube, host, wish);
-      } catch (error) {
-        const isEarly = /"code": ?11\b/.test(explain(error));
-        if (!isEarly || performance.now() > end) throw new Error(explain(error));
-        await Bun.sleep(againMs);
-      }
-    }
   }
 
   /** Addresses of pods on other hosts than one: its reboot is nothing to them. */
