@@ -1,4 +1,5 @@
-import { chmodSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, openSync, renameSync, writeSync } from "node:fs";
+import { chunkSize } from "../../src/lib/nicd/place.ts";
 
 /**
  * Variables by which whoever sets the environment makes the runtime inside our programs do something else: load a script
@@ -39,8 +40,13 @@ if (import.meta.main) {
     const program = new Uint8Array(await Bun.file(path).arrayBuffer());
     seal(program);
     // A new file: the old one may be running, or be linked elsewhere.
-    writeFileSync(`${path}.sealed`, program);
-    chmodSync(`${path}.sealed`, 0o755);
+    const sealed = openSync(`${path}.sealed`, "w", 0o755);
+    for (let at = 0; at < program.length; ) {
+      at += writeSync(sealed, program, at, Math.min(chunkSize, program.length - at));
+    }
+    // Whatever the umask is.
+    fchmodSync(sealed, 0o755);
+    closeSync(sealed);
     renameSync(`${path}.sealed`, path);
   }
 }

@@ -3,8 +3,12 @@ import { type FileHandle, lutimes, open, rename, unlink } from "node:fs/promises
 import { join } from "node:path";
 import { codeOf } from "../errors.ts";
 
-/** 1 MiB: large enough for the disk, small enough for memory. */
-const chunkSize = 1024 * 1024;
+/**
+ * How much of a program is written at a time. The page cache keeps what one write brought in one piece where the file system
+ * can (ext4 since Linux 6.16, xfs since 5.18), and a process that touches a page of such a piece is given all of it: written
+ * in pieces of 1 MiB, an ADD showed 41 MiB resident instead of 33. Smaller ones than 32 KiB cost page faults and save nothing.
+ */
+export const chunkSize = 32 * 1024;
 
 /** Makes something under a name of its own and renames it into place: whoever looks sees the old or the new one. */
 export async function place(path: string, make: (scratch: string) => Promise<void>): Promise<void> {
