@@ -1,12 +1,16 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { type GuestRun, runInGuest } from "../support/guest.ts";
 import { guestCases } from "../support/guestcases.ts";
+import { railNetworks, railTitles } from "./guest/rails.ts";
 
 /** Files of the netns tier, for their cases with ipvlan; what they show elsewhere too they leave out here. */
 const attachments = ["cni-sources", "cni-aws"].map((name) => `test/netns/${name}.test.ts`);
 
 describe("rails, hostAccess and sourceRouting in User-Mode Linux", () => {
-  guestCases({ file: "./test/uml/guest/paths.ts", seconds: 300 });
+  const more = railNetworks.flatMap(({ title }) =>
+    Object.values(railTitles).map((each) => `${each}: ${title}`),
+  );
+  guestCases({ file: "./test/uml/guest/paths.ts", seconds: 540, more });
 });
 
 describe("attachments with ipvlan in User-Mode Linux", () => {
