@@ -9,7 +9,12 @@ const cases: { subnet: string; ids: string[]; reserved: string[] }[] = [
   { subnet: "10.0.1.0/24", ids: [], reserved: [] },
   { subnet: "10.0.1.0/24", ids: ["gce://project/zone/vm"], reserved: [] },
   { subnet: "10.0.1.0/30", ids: aws, reserved: [] },
-  { subnet: "fd00:10:1::/64", ids: aws, reserved: [] },
+  {
+    subnet: "fd00:10:1::/64",
+    ids: aws,
+    reserved: ["fd00:10:1::/126", "fd00:10:1:0:ffff:ffff:ffff:ffff/128"],
+  },
+  { subnet: "fd00:10:1::/64", ids: [], reserved: [] },
 ];
 for (const { subnet, ids, reserved } of cases) {
   test(`cloudReserved of ${subnet} on ${ids[0] ?? "no cloud"} is [${reserved}]`, () => {
