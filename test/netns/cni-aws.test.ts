@@ -19,10 +19,19 @@ const rows = host1
     nic,
     { ...nic, netAddress: `fd00:10:${i + 1}::/64`, hostIP: `fd00:10:${i + 1}::a` },
   ]);
-const pools = [1, 2].flatMap((n) => [
-  pool(`eth${n}`, `10.0.${n}.0/28`, `10.0.${n}.0/24`, { excludes: [`10.0.${n}.0/30`] }),
-  pool(`eth${n}`, `fd00:10:${n}::/124`, `fd00:10:${n}::/64`, { excludes: [`fd00:10:${n}::/126`] }),
-]);
+/** The network of both families, and one of each alone. */
+const poolsOf = { net: [4, 6], net4: [4], net6: [6] } as const;
+const pools = Object.entries(poolsOf).flatMap(([netAttachDef, families]) =>
+  [1, 2].flatMap((n) =>
+    families.map((family) => {
+      const net = family === 4 ? `10.0.${n}.0` : `fd00:10:${n}::`;
+      const [block, whole, kept] = family === 4 ? [28, 24, 30] : [124, 64, 126];
+      const more = { netAttachDef, excludes: [`${net}/${kept}`] };
+      const made = pool(`eth${n}`, `${net}/${block}`, `${net}/${whole}`, more);
+      return { ...made, metadata: { name: made.metadata.name.replaceAll(":", "-") } };
+    }),
+  ),
+);
 
 let at: CniNode;
 let cloud: FakeCloud;
@@ -97,6 +106,25 @@ describe.if(able)("aws-ipvlan under multi-nic", () => {
       for (const config of [check, check, call.config])
         expect((await at.call({ ...call, config, command: "DEL" })).exitCode).toBe(0);
       expect(pod.ip("link", "show").map((link) => link["ifname"])).toEqual(["lo"]);
+    },
+    patience,
+  );
+
+  const alone = [
+    ["IPv4", "net4", ["10.0.1.0/24", "10.0.2.0/24"], /^10\.0\.[12]\.\d+$/],
+    ["IPv6", "net6", ["fd00:10:1::/64", "fd00:10:2::/64"], /^fd00:10:[12]::[0-9a-f]+$/],
+  ] as const;
+  test.each(alone)(
+    "assigns and unassigns addresses of %s alone",
+    async (_family, name, masterNets, shape) => {
+      using pod = scratch("alone");
+      const call = callOf(name, pod.netns.path, { name, masterNets });
+      const added = await at.call({ ...call, command: "ADD" });
+      expect(added.json["msg"]).toBeUndefined();
+      expect(assigned()).toEqual([expect.stringMatching(shape), expect.stringMatching(shape)]);
+      const config = { ...call.config, prevResult: added.json };
+      expect((await at.call({ ...call, config, command: "CHECK" })).out).toBe("");
+      expect((await at.call({ ...call, config, command: "DEL" })).exitCode).toBe(0);
     },
     patience,
   );

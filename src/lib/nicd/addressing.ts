@@ -10,6 +10,8 @@ import type { NodePool } from "./view.ts";
 export interface AddressRequest {
   readonly network: string;
   readonly subnet: string;
+  /** Empty = every plane. */
+  readonly masterNets: readonly string[];
   readonly nics: readonly ChosenNic[];
   /** Static addresses in NIC order, with or without prefix length. */
   readonly ips: readonly string[];
@@ -101,12 +103,12 @@ export class Addressing {
 }
 
 /**
- * Returns the pools a NIC takes addresses from, IPv4 first: one for each family that both the network's subnet and the
- * NIC have. Throws code 11 when such a pool has not come yet, 101 for a device without a NIC.
+ * Returns the pools a NIC takes addresses from, IPv4 first: those that are there, and one for each family that the
+ * network's subnet, its masterNets and the NIC have. Throws code 11 when such a pool has not come yet, 101 for a device without a NIC.
  */
 export function poolsOf(
   nic: ChosenNic,
-  request: Pick<AddressRequest, "network" | "subnet" | "pools">,
+  request: Pick<AddressRequest, "network" | "subnet" | "masterNets" | "pools">,
 ): { spec: NodePool; family: Family }[] {
   if (nic.master === "") {
     throw new Failure(
@@ -117,7 +119,7 @@ export function poolsOf(
   const mine = request.pools
     .filter((pool) => pool.interfaceName === nic.master)
     .sort((a, b) => (a.podCIDR < b.podCIDR ? -1 : 1));
-  const wanted = familiesOf(request.subnet, nic.nets);
+  const wanted = familiesOf(request, nic.nets);
   const found: { spec: NodePool; family: Family }[] = [];
   for (const family of [4, 6] as const) {
     const spec = mine.find((pool) => parsePrefix(pool.podCIDR)?.family === family);
@@ -132,14 +134,21 @@ export function poolsOf(
   return found;
 }
 
-function familiesOf(subnet: string, nets: readonly string[]): Set<Family> {
+/** The operator makes no pool of a family in which no plane is named: waiting for one would never end. */
+function familiesOf(
+  { subnet, masterNets }: Pick<AddressRequest, "subnet" | "masterNets">,
+  nets: readonly string[],
+): Set<Family> {
   const families = (list: readonly string[]) =>
     new Set(list.flatMap((text) => parsePrefix(text.trim())?.family ?? []));
-  const own = families(nets);
+  const common = (a: ReadonlySet<Family>, b: ReadonlySet<Family>) => {
+    const both = new Set([...a].filter((family) => b.has(family)));
+    return both.size > 0 ? both : new Set(a);
+  };
+  const own = common(families(nets), families(masterNets));
   const network = families(subnet.split(","));
   if (network.size === 0) return own.size > 0 ? own : new Set([4]);
-  const both = new Set([...network].filter((family) => own.has(family)));
-  return both.size > 0 ? both : network;
+  return common(network, own);
 }
 
 function record(slot: Slot, index: number): AddressRecord {

@@ -202,9 +202,9 @@ export class Attachments {
     }
     const { nics, reason } = this.choose(request, hardware);
     const pools = view.pools(network);
-    const addresses = ref.pooled
-      ? this.#addressing.give({ network, subnet: ref.subnet, nics, ips: request.ips, pools }, at)
-      : [];
+    const { subnet, masterNets } = ref;
+    const from = { network, subnet, masterNets, nics, ips: request.ips, pools };
+    const addresses = ref.pooled ? this.#addressing.give(from, at) : [];
     return {
       ...keyOf(request),
       pod: request.pod,

@@ -19,7 +19,8 @@ export function readiness(
     const { nics } = attachments.preview(request);
     if (ref.pooled) {
       for (const nic of nics) {
-        const from = { network, subnet: ref.subnet, pools: view.pools(network) };
+        const { subnet, masterNets } = ref;
+        const from = { network, subnet, masterNets, pools: view.pools(network) };
         for (const { spec } of poolsOf(nic, from)) {
           const pool = attachments.addressing.pool(spec);
           if (!pool.full) continue;

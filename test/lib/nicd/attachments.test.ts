@@ -129,6 +129,22 @@ describe("Attachments", () => {
     expect(node.attachments.allocationsOf("net", "192.168.0.0/24")).toEqual([]);
   });
 
+  test("attach waits for no pool of a family in which masterNets name no plane, whatever the NIC and the subnet have", () => {
+    const nics = host1.flatMap((nic, i) => [
+      nic,
+      { ...nic, netAddress: `fd00:${i}::/64`, hostIP: `fd00:${i}::1` },
+    ]);
+    using node = testNode({ nics });
+    for (const subnet of ["", "192.168.0.0/16,fd00:a8::/48"]) {
+      const ref = { ...attachRequest("x").ref, subnet };
+      const got = addresses(node, attachRequest(`of ${subnet}`, { ref }));
+      expect(got.map((text) => text.slice(0, 8))).toEqual(["192.168.", "192.168."]);
+      const both = { ...ref, masterNets: [...ref.masterNets, "fd00:0::/64"] };
+      const seen = failure(() => node.attachments.attach(attachRequest("both", { ref: both })));
+      expect(seen.message).toContain("No IPv6 pool of network net for eth1");
+    }
+  });
+
   test("attach needs no pool for a plane that was not asked for", () => {
     using node = testNode({ pools: [pool("eth1", "192.168.0.0/24", "192.168.0.0/18")] });
     expect(addresses(node, attachRequest("c1", { request: { nics: 1 } }))).toEqual([
