@@ -29,6 +29,8 @@ export interface FakeOptions {
   readonly node?: Partial<NodeCalls>;
   readonly ffi?: boolean;
   readonly rdma?: RdmaWorld;
+  /** Interfaces of PCI functions that the host has. */
+  readonly interfacesOf?: Readonly<Record<string, readonly string[]>>;
   /** What another plugin answers; a Json answer with `code` makes it fail. */
   readonly plugin?: (call: { command: string; type: string; ifname: string; config: Json }) => Json;
 }
@@ -127,6 +129,7 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
     canFfi: () => options.ffi !== false,
     identify: (path) => ({ dev: 4n, ino: path === "/proc/self/ns/net" ? 1n : 2n }),
     rdma: async () => options.rdma,
+    interfacesOf: async (pciAddress) => options.interfacesOf?.[pciAddress] ?? [],
     pause: async () => void pauses.push(1),
     takeSlot: async () => () => {},
     findPlugin: async (type, path) => {

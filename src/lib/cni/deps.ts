@@ -56,6 +56,8 @@ export interface CniDeps {
   identify(path: string): NetnsIdentity;
   /** Loads what RDMA takes; undefined on a host without it. */
   rdma(): Promise<RdmaWorld | undefined>;
+  /** Names the host's interfaces of a PCI function, by its sysfs folder. */
+  interfacesOf(pciAddress: string): Promise<readonly string[]>;
   /** Lets time pass (ms). */
   pause(ms: number): Promise<void>;
   /** Waits for one of the node's places for kernel work; the answer gives it back. */

@@ -2,10 +2,11 @@ import {
   type CniHeader,
   type CniNetwork,
   type CniRoute,
+  cniCode,
   isObject,
   type JsonObject,
 } from "../api/cni.ts";
-import { explain } from "../errors.ts";
+import { explain, Failure } from "../errors.ts";
 import { attachmentKey, wantedMac } from "./attach-plan.ts";
 import type { Attachment } from "./attachment.ts";
 import type { CniDeps } from "./deps.ts";
@@ -57,12 +58,22 @@ export function foreignCall(
   return { command: "ADD", type, ifname: nic.name, config, ips };
 }
 
-/** Returns one NIC's IPAM object, host addresses filled in where the definition wants those. */
+/** Returns one NIC's IPAM object for ADD, host addresses filled in where the definition wants those. */
 export function nicIpam(
   at: Wanted,
   of: { nic: ChosenNic; index: number; hostAddresses: readonly string[] },
 ): JsonObject {
   const { nic, index, hostAddresses } = of;
+  if (at.network.ipam.type === "host-device-ipam" && hostAddresses.length === 0) {
+    const { master, pciAddress } = nic;
+    const itself = pciAddress === "" ? master : `${pciAddress} (of ${master})`;
+    throw new Failure(`Cannot give ${nic.name} the host's address`, {
+      code: cniCode.kernel,
+      cause: new Failure(
+        `host-device-ipam moves the NIC's own address into the pod, and ${itself} has none: give it one, or the network another IPAM`,
+      ),
+    });
+  }
   const ipam = ipamOf(at.network, nic, { index, ips: at.ips, hostAddresses });
   const routes = at.native ? [] : ownRoutes(at.network, nic);
   return routes.length > 0 ? { ...ipam, routes } : ipam;
@@ -122,19 +133,24 @@ async function existingNics(
 }
 
 /**
- * Reads the master's own addresses where they are wanted: host-device-ipam moves them into the pod (read before the plugin
- * takes the NIC away), aws-ipvlan finds the network card by them.
+ * Reads a NIC's own addresses where they are wanted: host-device-ipam moves them into the pod (read before the plugin
+ * takes the NIC away), aws-ipvlan finds the network card by them. A virtual function's are those of its own interface:
+ * the physical one stays on the host with its own.
  */
 export async function hostAddressesOf(
   { network }: Wanted,
-  { master }: ChosenNic,
+  { master, pciAddress }: ChosenNic,
   deps: CniDeps,
 ): Promise<readonly string[]> {
-  if (network.ipam.type !== "host-device-ipam" && network.plugin.type !== "aws-ipvlan") return [];
+  const moves = network.ipam.type === "host-device-ipam";
+  if (!moves && network.plugin.type !== "aws-ipvlan") return [];
   if (!deps.canFfi()) return [];
+  const own = moves && pciAddress !== "" ? await deps.interfacesOf(pciAddress) : [master];
+  const name = own.includes(master) ? master : own[0];
+  if (name === undefined) return [];
   const { openKernel } = await deps.sockets();
   using host = openKernel();
-  const link = host.link(master);
+  const link = host.link(name);
   const all = link ? host.addresses() : [];
   return all
     .filter(({ index, scope }) => index === link?.index && scope === globalScope)

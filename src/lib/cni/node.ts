@@ -49,6 +49,10 @@ export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
       const { rdmaWorld } = await import("./rdma-world.ts");
       return rdmaWorld(paths.sysRoot);
     },
+    async interfacesOf(pciAddress) {
+      const { listFolder } = await import("../linux/sysfs.ts");
+      return listFolder(`${paths.sysRoot}/bus/pci/devices/${pciAddress}/net`);
+    },
     pause: (ms) => Bun.sleep(ms),
     async takeSlot() {
       slot.take();
