@@ -14,6 +14,7 @@ if (!existsSync("/usr/bin/busybox")) missing("busybox (udhcpd)");
 const nets = ["10.77.0", "10.78.0"] as const;
 let at: CniNode;
 const running: Bun.Subprocess[] = [];
+const servers: Bun.Subprocess[] = [];
 
 function start(...command: string[]): Bun.Subprocess {
   const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", ...command], {
@@ -51,16 +52,8 @@ beforeAll(async () => {
         "",
       ].join("\n"),
     );
-    start(
-      "nsenter",
-      `--net=${at.host.netns.path}`,
-      "busybox",
-      "udhcpd",
-      "-f",
-      "-I",
-      `${net}.1`,
-      conf,
-    );
+    const inside = ["nsenter", `--net=${at.host.netns.path}`];
+    servers.push(start(...inside, "busybox", "udhcpd", "-f", "-I", `${net}.1`, conf));
   }
   const socket = join(at.folder, "dhcp.sock");
   start(plugin, "daemon", "-socketpath", socket, "-pidfile", join(at.folder, "dhcp.pid"));
@@ -74,6 +67,34 @@ afterAll(async () => {
   if (able) await at[Symbol.asyncDispose]();
 });
 
+interface Lease {
+  readonly address: string;
+  /** False once its time is up, or it was given back. */
+  readonly held: boolean;
+}
+
+/** What a server has in mind, which it writes down when it is told to. */
+function leasesOf(i: number): Lease[] {
+  servers[i]?.kill("SIGUSR1");
+  const { stdout } = Bun.spawnSync(["busybox", "dumpleases", "-f", leases(i), "-r"]);
+  return stdout
+    .toString()
+    .split("\n")
+    .flatMap((line) => {
+      const [, address = "", rest] = /^[0-9a-f:]{17} +(\S+) +(.*)$/.exec(line) ?? [];
+      return rest === undefined ? [] : [{ address, held: !rest.includes("expired") }];
+    });
+}
+
+/** Waits until the servers' leases of `addresses` are as wanted; the test's own time limits that. */
+async function untilServersHave(wanted: (lease: Lease) => boolean, addresses: readonly string[]) {
+  for (;;) {
+    const all = nets.flatMap((_, i) => leasesOf(i)).filter(wanted);
+    if (addresses.every((each) => all.some(({ address }) => address === each))) return;
+    await Bun.sleep(20);
+  }
+}
+
 function addressOf(pod: Scratch, name: string): string[] {
   const info = pod.ip("-4", "addr", "show", name)[0]?.["addr_info"];
   const list: { local: string; prefixlen: number }[] = Array.isArray(info) ? info : [];
@@ -86,7 +107,7 @@ describe.if(able)("multi-nic with dhcp", () => {
     ["macvlan by its plugin", { cniVersion: "1.0.0", type: "macvlan", delegate: true }],
   ] as const;
   test.each(kinds)(
-    "%s leases an address for each NIC from a real server, and DEL leaves nothing",
+    "%s leases an address for each NIC from a real server, and DEL gives it back",
     async (_kind, plugin_) => {
       using pod = scratch("leased");
       using other = scratch("leasedtoo");
@@ -115,9 +136,13 @@ describe.if(able)("multi-nic with dhcp", () => {
         ]);
       }
       expect(new Set(given.flat()).size).toBe(4);
+      const bare = given.flat().map((address) => address.replace("/24", ""));
+      await untilServersHave((lease) => lease.held, bare);
       for (const call of calls) {
         expect(await at.call({ ...call, command: "DEL" })).toMatchObject({ exitCode: 0, out: "" });
       }
+      // Held for 600 s, were it not for DHCPRELEASE.
+      await untilServersHave((lease) => !lease.held, bare);
       expect(pod.ip("link", "show").map((link) => link["ifname"])).toEqual(["lo"]);
       expect(at.node.attachments.list()).toEqual([]);
     },
