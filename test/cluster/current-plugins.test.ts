@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, test } from "bun:test";
-import { matrix, matrixNode, nameOf, runCell } from "../support/attachmentmatrix.ts";
+import { matrix, nameOf } from "../support/attachmentcells.ts";
+import { matrixNode, runCell } from "../support/attachmentmatrix.ts";
 import type { CniNode } from "../support/cni.ts";
 import { kernelHas } from "../support/netns.ts";
 import { delegateTools } from "./network-tools.ts";

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "../contract/api-client.ts";
+import { matrix, nameOf } from "../support/attachmentcells.ts";
+import { matrixNode, runCell } from "../support/attachmentmatrix.ts";
 import { host1 } from "../support/attachments.ts";
 import { type CniCall, type CniNode, cniNode, macvlanConfig } from "../support/cni.ts";
 import { kubectl } from "../support/kubectl.ts";
@@ -13,6 +15,7 @@ import { whereaboutsTools } from "./network-tools.ts";
 const able = kernelHas("macvlan");
 let plane: ControlPlane;
 let at: CniNode;
+let cellsAt: CniNode;
 const daemons: Daemon[] = [];
 
 beforeAll(async () => {
@@ -29,10 +32,13 @@ beforeAll(async () => {
     if (!said.ok) throw new Error(said.text);
   }
   at = await cniNode("wb", { nics: host1 });
+  cellsAt = await matrixNode("wbcells");
   const conf = { datastore: "kubernetes", kubernetes: { kubeconfig: plane.kubeconfigPath } };
-  writeFileSync(join(at.folder, "whereabouts.conf"), JSON.stringify(conf));
-  symlinkSync(join(folder, "cmd"), join(at.folder, "whereabouts"));
-  await lead(at, new URL(plane.url).port);
+  for (const node of [at, cellsAt]) {
+    writeFileSync(join(node.folder, "whereabouts.conf"), JSON.stringify(conf));
+    symlinkSync(join(folder, "cmd"), join(node.folder, "whereabouts"));
+    await lead(node, new URL(plane.url).port);
+  }
   const api = connect(plane.kubeconfig);
   await waitFor("whereabouts' kinds", async () => (await api.call("GET", pools)).status === 200, {
     daemons,
@@ -42,6 +48,7 @@ afterAll(async () => {
   for (const daemon of daemons) await daemon.stop("SIGKILL");
   if (!able) return;
   await at?.[Symbol.asyncDispose]();
+  await cellsAt?.[Symbol.asyncDispose]();
   await plane?.stop();
 });
 
@@ -75,6 +82,10 @@ async function stored(): Promise<string[]> {
     .sort();
 }
 
+function pathOf({ folder }: CniNode): string {
+  return `${join(import.meta.dir, "../../dist/cni")}:${folder}:/usr/lib/cni`;
+}
+
 function callOf(pod: Scratch, i: number, ipam: Record<string, unknown>): CniCall {
   const configuration_path = join(at.folder, "whereabouts.conf");
   const args = ipam["args"];
@@ -90,7 +101,7 @@ function callOf(pod: Scratch, i: number, ipam: Record<string, unknown>): CniCall
     command: "ADD",
     containerID: `wb${i}`,
     netns: pod.netns.path,
-    path: `${join(import.meta.dir, "../../dist/cni")}:${at.folder}:/usr/lib/cni`,
+    path: pathOf(at),
     config: macvlanConfig({
       cniVersion: "1.0.0",
       plugin: { cniVersion: "1.0.0", type: "macvlan", mode: "bridge" },
@@ -154,4 +165,11 @@ describe.if(able)("multi-nic with whereabouts, which stores at a real kube-apise
     },
     120_000,
   );
+
+  for (const cell of matrix["test/cluster/whereabouts.test.ts"]) {
+    test(nameOf(cell), async () => {
+      await runCell(cellsAt, cell, pathOf(cellsAt));
+      expect(await stored()).toEqual([]);
+    });
+  }
 });

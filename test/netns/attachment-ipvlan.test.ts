@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { definition, matrix, matrixNode, nameOf, runCell } from "../support/attachmentmatrix.ts";
+import { matrix, nameOf } from "../support/attachmentcells.ts";
+import { definition, matrixNode, runCell } from "../support/attachmentmatrix.ts";
 import type { CniCall, CniNode } from "../support/cni.ts";
 import { kernelHas, scratch } from "../support/netns.ts";
 

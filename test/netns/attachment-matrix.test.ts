@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { matrix, matrixNode, nameOf, runCell } from "../support/attachmentmatrix.ts";
+import { matrix, nameOf } from "../support/attachmentcells.ts";
+import { matrixNode, runCell } from "../support/attachmentmatrix.ts";
 import type { CniNode } from "../support/cni.ts";
 import { kernelHas, missing } from "../support/netns.ts";
 

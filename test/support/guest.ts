@@ -21,13 +21,19 @@ export interface GuestRun {
 /** Boots a guest once (User-Mode Linux unless told otherwise), runs test files in it and reads their report (JUnit). */
 export async function runInGuest(
   files: readonly string[],
-  limits: { readonly seconds: number; readonly guest?: "uml" | "qemu" },
+  limits: {
+    readonly seconds: number;
+    readonly guest?: "uml" | "qemu";
+    /** Variables for the tests in the guest. */
+    readonly env?: Readonly<Record<string, string>>;
+  },
 ): Promise<GuestRun> {
   const out = mkdtempSync(join(tmpdir(), "multinic-guest-"));
   try {
     const report = join(out, "report.xml");
     const reporter = ["--reporter=junit", `--reporter-outfile=${report}`];
-    const bun = [process.execPath, "test", `--timeout=${limits.seconds * 1000}`];
+    const env = Object.entries(limits.env ?? {}).map(([name, value]) => `${name}=${value}`);
+    const bun = ["env", ...env, process.execPath, "test", `--timeout=${limits.seconds * 1000}`];
     const child = Bun.spawn({
       cmd: [`test/${limits.guest ?? "uml"}/run`, ...bun, ...reporter, ...files],
       cwd: root,

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { matrix, nameOf } from "../support/attachmentmatrix.ts";
+import { matrix, nameOf } from "../support/attachmentcells.ts";
 import { type GuestRun, runInGuest } from "../support/guest.ts";
 
 const file = "test/netns/attachment-ipvlan.test.ts";
