@@ -136,7 +136,7 @@ describe.if(able)("nicd", () => {
     60_000,
   );
 
-  test("whose record is deleted while it runs takes no pod any more, lets DEL work, and does not start anew", async () => {
+  test("whose record is deleted while it runs takes no pod any more, lets DEL work, and does not start anew without its journal", async () => {
     nicd = await liveNicd("deleted");
     await add("c1");
     await add("c2");
@@ -148,6 +148,7 @@ describe.if(able)("nicd", () => {
     );
     await expectDel("c1");
     await nicd.stop("SIGKILL");
+    rmSync(join(nicd.folder, "run/journal"));
     const { code, log } = await nicd.startIn(nicd.folder);
     expect([code, log]).toEqual([1, expect.stringContaining("this boot had one")]);
     await expectDel("c2");

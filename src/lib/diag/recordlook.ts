@@ -60,7 +60,7 @@ export async function lookAtRecord(
       tables: store.tables.list(),
       graves: store.graves.list(Date.now()),
     };
-    return { record, away, lost: had && file.bootId === "" };
+    return { record, away, lost: had && file.bootId !== bootId };
   } finally {
     file.store.close();
   }

@@ -22,6 +22,7 @@ import {
   replyOf,
 } from "./attachmentrecord.ts";
 import { type ChoiceSources, choosable, chooseNics, type Wish } from "./choice.ts";
+import type { Journal } from "./journal.ts";
 import type { LentNics } from "./lentnics.ts";
 import { MasterUses } from "./masteruses.ts";
 import { NicHolds } from "./nicholds.ts";
@@ -41,6 +42,8 @@ export interface AttachmentDeps {
   readonly leftBehind?: LeftBehind;
   /** Remembers what NICs were that plugins move into pods; undefined = nobody can see the host's links. */
   readonly lent?: LentNics | undefined;
+  /** Told of each commit before it is answered. */
+  readonly journal?: Journal | undefined;
 }
 
 /** The tombstones of single keys. */
@@ -104,6 +107,7 @@ export class Attachments {
       }),
     );
     faultPoint("nicd.attach.committed");
+    this.#deps.journal?.attached(store.sequence, record);
     this.#uses.add(record);
     this.#holds.add(record);
     this.#changed(request.network);
@@ -239,7 +243,10 @@ export class Attachments {
       kept.netnsDev === request.netnsDev &&
       kept.netnsIno === request.netnsIno &&
       kept.pod.uid === request.pod.uid;
-    if (!same) this.#deps.store.records.move(request, request);
+    if (same) return;
+    const { store } = this.#deps;
+    const moved = this.#commit(() => store.records.move(request, request));
+    if (moved) this.#deps.journal?.attached(store.sequence, moved);
   }
 
   #release(key: AttachmentKey): AttachmentRecord | undefined {
@@ -254,6 +261,7 @@ export class Attachments {
     });
     faultPoint("nicd.detach.committed");
     if (!record) return undefined;
+    this.#deps.journal?.detached(store.sequence, key);
     const addresses = record.interfaces.flatMap((nic) => nic.addresses);
     this.#addressing.release(record.network, addresses, at);
     this.#uses.remove(record);
@@ -266,7 +274,7 @@ export class Attachments {
   /** One transaction; when it fails, what is in memory may be ahead of the record and is read anew. */
   #commit<T>(work: () => T): T {
     try {
-      return this.#deps.store.transaction(work);
+      return this.#deps.store.step(work);
     } catch (error) {
       this.#addressing.forget();
       this.#uses.forget();

@@ -223,7 +223,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       sandboxes?.close();
     }
   } finally {
-    store.close();
+    record.close();
     if (forget) forgetNode(paths);
   }
 }

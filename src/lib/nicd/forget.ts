@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { databasePath, lockDir, tombstoneDirs } from "../node/paths.ts";
+import { databasePath, journalPath, lockDir, tombstoneDirs } from "../node/paths.ts";
 import type { NodePaths } from "../settings.ts";
 import { unmarkRecord } from "./recordmark.ts";
 
@@ -8,6 +8,7 @@ export function forgetNode(paths: Pick<NodePaths, "runDir" | "stateDir">): void 
   const database = databasePath(paths);
   for (const file of [database, `${database}-wal`, `${database}-shm`])
     rmSync(file, { force: true });
+  rmSync(journalPath(paths), { force: true });
   unmarkRecord(paths);
   for (const folder of [...tombstoneDirs(paths), lockDir(paths)]) {
     rmSync(folder, { recursive: true, force: true });

@@ -9,7 +9,8 @@ import type { Store } from "./store.ts";
 
 /** Plugin types that move the NIC itself, which loses its addresses and routes on the way, and its name when the pod is lost. */
 const lending: ReadonlySet<string> = new Set(["host-device", "mellanox"]);
-const kind = "LentNic";
+/** The kind of object that a note is stored as. */
+export const lentNote = "LentNic";
 
 export interface LentNicsDeps {
   readonly store: Store;
@@ -51,8 +52,16 @@ export class LentNics {
       if (!link) continue;
       const nic = noteNic(link, { pciAddress, addresses, routes, nameOf });
       const note: Note = { nic, ifname: record.ifname };
-      store.putObject(kind, keyOf({ master, pciAddress }), JSON.stringify(note));
+      store.putObject(lentNote, keyOf({ master, pciAddress }), JSON.stringify(note));
     }
+  }
+
+  /** Returns what was noted of an attachment's NICs, by the note's name. */
+  notesOf(record: AttachmentRecord): Record<string, string> {
+    if (!lending.has(record.pluginType)) return {};
+    const names = new Set(record.interfaces.map(keyOf));
+    const notes = this.#deps.store.objects(lentNote).filter(({ name }) => names.has(name));
+    return Object.fromEntries(notes.map(({ name, json }) => [name, json]));
   }
 
   /**
@@ -62,7 +71,7 @@ export class LentNics {
   restore(): void {
     const { store, log } = this.#deps;
     try {
-      const notes = store.objects(kind);
+      const notes = store.objects(lentNote);
       if (notes.length === 0) return;
       const held = new Set(
         store.records
@@ -85,7 +94,7 @@ export class LentNics {
       this.#say(key, troubles.join("; "));
       return;
     }
-    store.deleteObject(kind, key);
+    store.deleteObject(lentNote, key);
     this.#said.delete(key);
     log.info("NIC is back on the host as it was", { nic: note.nic.name });
   }

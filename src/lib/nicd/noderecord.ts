@@ -2,15 +2,17 @@ import { faultPoint } from "../faultpoint.ts";
 import type { Kernel } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
 import type { AttachmentKey } from "../node/contract.ts";
-import { databasePath, tombstoneDirs } from "../node/paths.ts";
+import { databasePath, journalPath, tombstoneDirs } from "../node/paths.ts";
 import { holdsTombstone, removeTombstone, tombstoneFile } from "../node/tombstone.ts";
 import type { NodePaths } from "../settings.ts";
 import { Attachments } from "./attachments.ts";
 import { releaseOldBoots } from "./collector.ts";
+import { Journal } from "./journal.ts";
 import { LentNics } from "./lentnics.ts";
 import { takeFolder } from "./ownfolder.ts";
-import { markRecord, refuseLostRecord } from "./recordmark.ts";
+import { markRecord } from "./recordmark.ts";
 import { recordTrouble } from "./recordtrouble.ts";
+import { recoverRecord } from "./recover.ts";
 import { replayTombstones } from "./replay.ts";
 import { openStore, type Store } from "./store.ts";
 import { StoredView } from "./view.ts";
@@ -21,6 +23,8 @@ export interface NodeRecord {
   readonly view: StoredView;
   readonly attachments: Attachments;
   readonly lent: LentNics | undefined;
+  /** Closes what is open. */
+  close(): void;
   /** What the last boot left behind; released already. */
   readonly released: readonly AttachmentKey[];
 }
@@ -36,21 +40,16 @@ export interface RecordOptions {
 }
 
 /**
- * Opens the record and brings it up to date, in the order that is safe: attachments of an earlier boot go, then the
- * detaches that were left while nicd was away are taken. Serve only after this. `node` = this node's name.
+ * Opens the record and brings it up to date, in the order that is safe: what it lacks of this boot is taken from the
+ * journal, attachments of an earlier boot go, then the detaches that were left while nicd was away are taken. Serve only after this. `node` = this node's name.
  */
 export function openNodeRecord(options: RecordOptions): NodeRecord {
-  const { paths, bootId } = options;
+  const { paths } = options;
   takeFolder(paths.runDir);
   takeFolder(paths.stateDir);
   const store = openStore(databasePath(paths));
   try {
-    refuseLostRecord(paths, { bootId, used: store.meta("bootId") !== undefined });
-  } catch (error) {
-    store.close();
-    throw error;
-  }
-  try {
+    recoverRecord(store, options);
     return bringUpToDate(store, options);
   } catch (error) {
     store.close();
@@ -69,7 +68,15 @@ function bringUpToDate(store: Store, options: RecordOptions): NodeRecord {
     },
   };
   const lent = options.host && new LentNics({ ...options.host, store, log });
-  const attachments = new Attachments({ store, view, log, now, bootId, leftBehind, lent });
+  const journal = new Journal({
+    file: journalPath(paths),
+    bootId,
+    log,
+    records: () => store.records.list(),
+    notes: (record) => lent?.notesOf(record) ?? {},
+    sequence: () => store.sequence,
+  });
+  const attachments = new Attachments({ store, view, log, now, bootId, leftBehind, lent, journal });
   faultPoint("nicd.start.opened");
   const released = releaseOldBoots(attachments, bootId, log);
   faultPoint("nicd.start.released");
@@ -80,5 +87,10 @@ function bringUpToDate(store: Store, options: RecordOptions): NodeRecord {
   faultPoint("nicd.start.replayed");
   // What came back while nicd was away.
   lent?.restore();
-  return { store, view, attachments, lent, released };
+  journal.begin();
+  const close = () => {
+    journal.close();
+    store.close();
+  };
+  return { store, view, attachments, lent, released, close };
 }

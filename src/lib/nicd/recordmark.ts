@@ -11,14 +11,10 @@ export function markRecord(paths: Paths, bootId: string): void {
   writeFileSync(markPath(paths), bootId, { mode: 0o600 });
 }
 
-/**
- * Throws when a record that has just been opened was never used, although this very boot had one: somebody deleted it,
- * pods hold addresses that nobody knows of, and giving from the start would give them twice. `used` = it has a boot id.
- */
-export function refuseLostRecord(paths: Paths, options: { bootId: string; used: boolean }): void {
-  if (options.used || !hadRecord(paths, options.bootId)) return;
-  throw new Failure(
-    `Cannot use the node's record ${databasePath(paths)}: it is empty, but this boot had one; pods may hold addresses that are no longer on record: restore the file, or drain the node and reboot it`,
+/** Says that a record is not the one that this boot had: it was deleted, or one of an earlier boot was put back. */
+export function lostRecord(paths: Paths): Failure {
+  return new Failure(
+    `Cannot use the node's record ${databasePath(paths)}: it is empty or of an earlier boot, but this boot had one; pods may hold addresses that are no longer on record: restore the file, or drain the node and reboot it`,
   );
 }
 

@@ -131,11 +131,11 @@ export class Records {
     }
   }
 
-  /** Updates where an attachment's pod and namespace are: a repeated attach may come from another namespace file. */
+  /** Updates and returns where an attachment's pod and namespace are: a repeated attach may come from another namespace file. */
   move(
     key: AttachmentKey,
     to: Pick<AttachmentRecord, "pod" | "netns" | "netnsDev" | "netnsIno">,
-  ): void {
+  ): AttachmentRecord | undefined {
     this.#db
       .query(
         `UPDATE attachments SET pod_namespace = ?, pod_name = ?, pod_uid = ?, netns = ?, netns_dev = ?, netns_ino = ?
@@ -150,6 +150,7 @@ export class Records {
         to.netnsIno,
         ...keyOf(key),
       );
+    return this.find(key);
   }
 
   /** Deletes an attachment and files its addresses as freed at `now`; undefined when there is none. */

@@ -20,6 +20,8 @@ export class Store {
   readonly #db: Database;
   readonly #file: string;
   readonly #opened: FileIdentity | undefined;
+  /** Number of the last commit that this process knows of. */
+  #sequence: number;
 
   constructor(db: Database, file: string) {
     this.#db = db;
@@ -29,11 +31,50 @@ export class Store {
     this.graves = new Graves(db);
     this.tables = new RoutingTables(db);
     this.nicNames = new NicNames(db);
+    this.#sequence = this.#readSequence();
   }
 
   /** Runs `work` in one transaction: all of it is durable when this returns, or nothing of it happened. */
   transaction<T>(work: () => T): T {
     return this.#db.transaction(work).immediate();
+  }
+
+  /**
+   * Runs `work` in one transaction that counts as a commit of its own, unless it returns undefined. Throws code 11 when the
+   * record does not stand where this process left it: an older one was put in its place.
+   */
+  step<T>(work: () => T): T {
+    let sequence = this.#sequence;
+    const done = this.transaction(() => {
+      const found = this.#readSequence();
+      if (found !== sequence) throw this.#replaced();
+      const result = work();
+      if (result !== undefined) this.setMeta(sequenceKey, String(++sequence));
+      return result;
+    });
+    this.#sequence = sequence;
+    return done;
+  }
+
+  /** Number of the last commit that changed attachments; it only grows as long as the record is not put back. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  set sequence(to: number) {
+    this.setMeta(sequenceKey, String(to));
+    this.#sequence = to;
+  }
+
+  #readSequence(): number {
+    return Number(this.meta(sequenceKey) ?? "0");
+  }
+
+  #replaced(): Failure {
+    return new Failure(
+      `Cannot record anything in ${this.#file}: another record was put in its place while nicd runs; restart nicd`,
+      { code: String(faultCode.tryLater) },
+    );
   }
 
   /**
@@ -87,6 +128,8 @@ export class Store {
     this.#db.close();
   }
 }
+
+const sequenceKey = "sequence";
 
 type FileIdentity = Pick<Stats, "dev" | "ino">;
 

@@ -10,6 +10,11 @@ export function databasePath(paths: Pick<NodePaths, "stateDir">): string {
   return `${paths.stateDir}/state.db`;
 }
 
+/** Returns the file in which nicd writes every commit once more; a reboot takes it, and ends every attachment. */
+export function journalPath(paths: Pick<NodePaths, "runDir">): string {
+  return `${paths.runDir}/journal`;
+}
+
 /** Returns the folder where the CNI program leaves the detaches that nicd was not there to take. */
 export function tombstoneDir(paths: Pick<NodePaths, "stateDir">): string {
   return `${paths.stateDir}/tombstones`;

@@ -39,8 +39,8 @@ export function examineDaemon(seen: DaemonSeen): Finding[] {
     out.push(finding("NicdAway", node, { what, mend: startNicd, ...cause }));
   }
   if (seen.lost !== undefined) {
-    const what = `the record ${seen.lost} is gone or empty: pods hold addresses that nobody knows of, and nicd does not start`;
-    const mend = `kubectl drain ${node} --ignore-daemonsets   # then reboot it; or put the file back`;
+    const what = `the record ${seen.lost} is gone, empty or of an earlier boot: pods hold addresses that it does not know`;
+    const mend = `kubectl drain ${node} --ignore-daemonsets   # then reboot it; or put the file back. While nicd has its journal in /run/multinic, starting nicd is enough`;
     out.push(finding("RecordLost", node, { what, mend }));
   }
   for (const file of tombstones.pending) {
