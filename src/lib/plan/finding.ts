@@ -37,7 +37,8 @@ export const causes = {
   PoolRowMissing: "nicd could not write the pool, or the row was removed by hand",
   PoolRowStale: "nicd could not write the pool, or the row was added by hand",
   PoolUnplanned: "its network or host is gone, and the pool's last addresses are not reported free",
-  RecordLost: "somebody removed the file, or its disk was changed under a running node",
+  RecordLost:
+    "somebody removed the file or put one of an earlier boot back, or its disk was changed under a running node",
   RouteForeign: "another program writes into the table that belongs to a network",
   RouteLeftOver: "a network that is gone left it, or somebody added it by hand with our protocol",
   RouteMissing: "somebody removed it, or its NIC went down and nicd has not seen it come up",
