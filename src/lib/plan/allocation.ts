@@ -172,7 +172,7 @@ export class AddressPool {
     this.#mark(index, freed);
     this.#freedAt.set(index, at);
     this.#queue.push({ index, at });
-    if (this.#queue.length > 1024 + 2 * this.#freedAt.size) {
+    if (this.#queue.length > 64 + 2 * this.#freedAt.size) {
       this.#queue = this.#queue.filter((entry) => this.#freedAt.get(entry.index) === entry.at);
       this.#head = 0;
     }
