@@ -69,6 +69,8 @@ async function processSample({ pid, metrics }: Watched): Promise<Record<string, 
     pss_kib: kib("Pss"),
     private_kib: kib("Private_Dirty") + kib("Private_Clean"),
     heap_kib: metric("multinic_heap_bytes") / 1024,
+    // Free of garbage: as of the daemon's last collection, at most a minute ago.
+    live_kib: metric("multinic_heap_live_bytes") / 1024,
     timers: metric("multinic_timers"),
     fds: readdirSync(`/proc/${pid}/fd`).length,
     threads: readdirSync(`/proc/${pid}/task`).length,

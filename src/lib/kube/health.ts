@@ -1,4 +1,4 @@
-import { heapStats } from "bun:jsc";
+import { heapSize } from "bun:jsc";
 import { readdirSync } from "node:fs";
 import type { Registry } from "prom-client";
 
@@ -63,11 +63,7 @@ async function registerProcessMetrics(registry: Registry): Promise<void> {
       // One of them is the folder's own.
       () => readdirSync("/proc/self/fd").length - 1,
     ],
-    multinic_heap_bytes: ["Size of the JavaScript heap.", () => heapStats().heapSize],
-    multinic_timers: [
-      "Timers in the JavaScript heap: those that wait, and those that have fired since it was last collected.",
-      () => heapStats().objectTypeCounts["Timeout"] ?? 0,
-    ],
+    multinic_heap_bytes: ["Size of the JavaScript heap, garbage included.", heapSize],
   };
   for (const [name, [help, read]] of Object.entries(gauges)) {
     new Gauge({

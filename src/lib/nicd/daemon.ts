@@ -213,7 +213,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       await Promise.all([
         runControllers(controllers.map(counted), signal),
         work.follow(routeEvents, signal),
-        keepHeapSmall(clock, signal),
+        keepHeapSmall(clock, signal, health?.registry),
         following,
       ]);
     } finally {

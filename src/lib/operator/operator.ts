@@ -54,7 +54,7 @@ const rollMs = 1000;
 /** Runs the operator until `signal` fires: copies of all objects at once, controllers while it leads. */
 export async function runOperator(options: OperatorOptions, signal: AbortSignal): Promise<void> {
   const { kube, log, namespace } = options;
-  void keepHeapSmall(systemClock, signal);
+  void keepHeapSmall(systemClock, signal, options.registry);
   const stores = createStores(kube, { namespace, log }, signal);
   const devices = createDeviceStores(kube, { log }, signal);
   stores.configs.onChange(() => {

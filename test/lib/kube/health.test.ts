@@ -34,11 +34,6 @@ test("serveHealth shows its own and its owner's metrics", async () => {
   expect(text).toMatch(/process_resident_memory_bytes \d{7,}/);
   expect(text).toMatch(/process_open_fds [1-9]\d*\n/);
   expect(text).toMatch(/multinic_heap_bytes \d{5,}/);
-  // Those of other tests may go meanwhile: what waits now is there in any case.
-  const waiting = Array.from({ length: 1000 }, () => setTimeout(() => {}, 60_000));
-  const again = await (await fetch(url, { proxy: false })).text();
-  expect(Number(/multinic_timers (\d+)/.exec(again)?.[1])).toBeGreaterThanOrEqual(1000);
-  for (const timer of waiting) clearTimeout(timer);
   await server.stop();
   expect(await fetch(url, { proxy: false }).catch(() => "refused")).toBe("refused");
 });
