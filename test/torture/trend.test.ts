@@ -21,6 +21,19 @@ test("growth tells a slow leak from noise", () => {
   expect(growth([])).toBe("there are too few samples");
 });
 
+test("growth takes a saw-tooth or a slow wandering for noise, and finds a leak under it", () => {
+  const of = random(6);
+  let wander = 0;
+  const wandering = () => {
+    wander = 0.8 * wander + (of.float() - 0.5) * 4000;
+    return wander;
+  };
+  const tooth = (at: number) => (at % 60) * 100;
+  expect(growth(line(() => 80_000 + wandering()))).toBeUndefined();
+  expect(growth(line((at) => 80_000 + tooth(at)))).toBeUndefined();
+  expect(growth(line((at) => 80_000 + wandering() + tooth(at) + 3 * at))).toStartWith("it grows");
+});
+
 test("countGrowth sees one descriptor more, and takes a dip for none", () => {
   expect(countGrowth(line(() => 31))).toBeUndefined();
   expect(countGrowth(line((at) => (at % 450 === 0 ? 40 : 31)))).toBeUndefined();

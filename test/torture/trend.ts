@@ -9,7 +9,7 @@ export interface Trend {
   readonly mean: number;
   /** Least-squares slope, per hour. */
   readonly slope: number;
-  /** Standard error of the slope, per hour. */
+  /** Standard error of the slope, per hour, that counts samples only as far as each says something new. */
   readonly error: number;
 }
 
@@ -21,15 +21,25 @@ export function trendOf(points: readonly Point[]): Trend {
   const middle = average(late.map((p) => p.at));
   const spread = sum(late.map((p) => (p.at - middle) ** 2));
   const slope = sum(late.map((p) => (p.at - middle) * (p.value - mean))) / spread;
-  const rest = sum(late.map((p) => (p.value - mean - slope * (p.at - middle)) ** 2));
-  const error = Math.sqrt(rest / (n - 2) / spread);
-  return { samples: n, mean, slope: slope * 3600, error: error * 3600 };
+  const rests = late.map((p) => p.value - mean - slope * (p.at - middle));
+  const error = Math.sqrt(sum(rests.map((rest) => rest ** 2)) / (n - 2) / spread);
+  return { samples: n, mean, slope: slope * 3600, error: error * 3600 * sameness(rests) };
+}
+
+/**
+ * How many times larger a slope's error is because neighbours are alike (a heap's saw-tooth, a measure that is taken once a
+ * minute): √((1 + r) / (1 − r)) for a first-order autocorrelation of r; never less than 1.
+ */
+function sameness(rests: readonly number[]): number {
+  const all = sum(rests.map((rest) => rest ** 2));
+  if (all === 0) return 1;
+  const r = sum(rests.slice(1).map((rest, i) => rest * (rests[i] ?? 0))) / all;
+  return r <= 0 ? 1 : Math.sqrt((1 + r) / (1 - r));
 }
 
 /**
  * Says why a measure grows; undefined when it does not. It is flat when an hour adds less than 5 % of its mean, or when its
- * slope is less than three times the slope's standard error: then the line cannot be told from noise. A slope whose samples
- * follow one another has a larger error than the one used here, so this errs towards saying "grows".
+ * slope is less than three times the slope's standard error: then the line cannot be told from noise.
  */
 export function growth(points: readonly Point[]): string | undefined {
   const { slope, error, mean } = trendOf(points);
