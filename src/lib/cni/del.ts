@@ -24,7 +24,7 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
   faultPoint("cni.del.begin");
   const wanted = wantedOf(call, header, deps);
   const calls = wanted ? await existingCalls(wanted, header, deps) : [];
-  const pod = await openIfThere(call, deps);
+  const { pod, gone } = await openIfThere(call, deps);
   const key = attachmentKey(call, header.name);
   const overLink = calls.filter(({ type }) => type === "dhcp");
   const others = calls.filter(({ type }) => type !== "dhcp");
@@ -32,12 +32,13 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
     // A plugin that made an ipvlan reads off it what to give back (aws-ipvlan): then ours are only its leftovers.
     const theirs = wanted?.native === false;
     // A lease is given back over the link that has it; everything else waits until no link has the address.
-    const errors = await deleteForeign(overLink, { call, header, deps });
+    const at = { call, header, deps, gone: (name: string) => gone || hasNo(pod, name) };
+    const errors = await deleteForeign(overLink, at);
     if (pod?.kernel && !theirs) await deleteLinks(pod.kernel, call.ifname, deps);
     if (pod?.kernel) unname(pod.kernel, call.ifname);
     faultPoint("cni.del.links");
     if (pod?.kernel && calls.length > 0) await returnDevices(call.ifname, pod, deps);
-    errors.push(...(await deleteForeign(others, { call, header, deps })));
+    errors.push(...(await deleteForeign(others, at)));
     faultPoint("cni.del.delegates");
     if (pod?.kernel && theirs) await deleteLinks(pod.kernel, call.ifname, deps);
     if (pod?.kernel) await deleteRules(pod.kernel, deps);
@@ -72,26 +73,37 @@ function wantedOf(call: Invocation, header: CniHeader, deps: CniDeps): Wanted | 
   }
 }
 
-/** Opens the pod's namespace when there is one and it is not our own; a missing one is no matter. */
-async function openIfThere(call: Invocation, deps: CniDeps): Promise<Pod | undefined> {
-  if (call.netns === "") return undefined;
+/**
+ * Opens the pod's namespace when there is one and it is not our own; a missing one is no matter. `gone` = it is known to be
+ * no more: a path below /proc goes with one process of a pod, and that proves nothing.
+ */
+async function openIfThere(
+  call: Invocation,
+  deps: CniDeps,
+): Promise<{ pod: Pod | undefined; gone: boolean }> {
+  if (call.netns === "") return { pod: undefined, gone: true };
   try {
     const { openNetns } = await deps.sockets();
     const netns = openNetns(call.netns);
     const pod: Pod = { netns, kernel: undefined };
     if (isOwn(netns, call, deps)) {
       closePod(pod);
-      return undefined;
+      return { pod: undefined, gone: false };
     }
-    return { ...pod, kernel: netns.open() };
+    return { pod: { ...pod, kernel: netns.open() }, gone: false };
   } catch (error) {
     const usual = ["ENOENT", "NotNetns", "NoFFI"].includes(codeOf(error) ?? "");
     deps.log[usual ? "info" : "warn"]("the pod's namespace cannot be opened", {
       netns: call.netns,
       why: explain(error),
     });
-    return undefined;
+    const missing = ["ENOENT", "NotNetns"].includes(codeOf(error) ?? "");
+    return { pod: undefined, gone: missing && !call.netns.startsWith("/proc/") };
   }
+}
+
+function hasNo(pod: Pod | undefined, name: string): boolean {
+  return pod?.kernel !== undefined && pod.kernel.link(name) === undefined;
 }
 
 async function deleteLinks(pod: Kernel, ifname: string, deps: CniDeps): Promise<void> {
@@ -133,18 +145,25 @@ async function deleteRules(pod: Kernel, deps: CniDeps): Promise<void> {
   }
 }
 
-/** Calls every delegate whatever the others said; the errors come in the order in which they were met. */
+/**
+ * Calls every delegate whatever the others said; the errors come in the order in which they were met. One that fails because
+ * an earlier DEL, or the kernel, took everything away already has not failed.
+ */
 async function deleteForeign(
   calls: readonly PluginCall[],
-  { call, header, deps }: { call: Invocation; header: CniHeader; deps: CniDeps },
+  at: { call: Invocation; header: CniHeader; deps: CniDeps; gone(ifname: string): boolean },
 ): Promise<unknown[]> {
+  const { call, header, deps } = at;
   const errors: unknown[] = [];
   for (const plugin of calls.toReversed()) {
     try {
       await callPlugin({ ...withPrevious(plugin, header), command: "DEL" }, call, deps);
     } catch (error) {
-      deps.log.error("a plugin's DEL failed", { nic: plugin.ifname, why: explain(error) });
-      errors.push(error);
+      const { nothingLeft } = await import("./nothing-left.ts");
+      const done = await nothingLeft(plugin, at);
+      const why = explain(error);
+      deps.log[done ? "info" : "error"]("a plugin's DEL failed", { nic: plugin.ifname, done, why });
+      if (!done) errors.push(error);
     }
   }
   return errors;

@@ -13,6 +13,7 @@ import { environment } from "../../../src/lib/settings.ts";
 import { matrix, nameOf } from "../../support/attachmentcells.ts";
 import { matrixNode, runCell } from "../../support/attachmentmatrix.ts";
 import { type CniNode, cniFolder } from "../../support/cni.ts";
+import { kernelHas } from "../../support/netns.ts";
 
 const { WHEREABOUTS = "", CRDS = "" } = environment();
 let at: CniNode;
@@ -27,6 +28,8 @@ beforeAll(async () => {
       return JSON.parse(JSON.stringify(Bun.YAML.parse(text)));
     }),
   );
+  // The modules of ipvlan and IPv6 come with this.
+  expect(kernelHas("ipvlan")).toBe(true);
   api = await startApiServer({ objects });
   at = await matrixNode("wb");
   // On the host's own loopback, where the plugin runs.
