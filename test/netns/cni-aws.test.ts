@@ -26,7 +26,8 @@ const pools = Object.entries(poolsOf).flatMap(([netAttachDef, families]) =>
     families.map((family) => {
       const net = family === 4 ? `10.0.${n}.0` : `fd00:10:${n}::`;
       const [block, whole, kept] = family === 4 ? [28, 24, 30] : [124, 64, 126];
-      const more = { netAttachDef, excludes: [`${net}/${kept}`] };
+      const own = family === 4 ? `10.0.${n}.10/32` : `fd00:10:${n}::a/128`;
+      const more = { netAttachDef, excludes: [`${net}/${kept}`, own] };
       const made = pool(`eth${n}`, `${net}/${block}`, `${net}/${whole}`, more);
       return { ...made, metadata: { name: made.metadata.name.replaceAll(":", "-") } };
     }),
@@ -170,6 +171,23 @@ describe.if(able)("aws-ipvlan under multi-nic", () => {
       await at.startNicd();
       expect([gone.exitCode, assigned()]).toEqual([0, []]);
       at.node.attachments.detach({ network: "net", containerID: "away", ifname: "net1" });
+    },
+    patience,
+  );
+
+  test(
+    "a DEL that EC2 refuses keeps the addresses on record, so that the next one, which has no namespace, unassigns them",
+    async () => {
+      const refused = { code: 110, msg: expect.stringContaining("UnassignPrivateIpAddresses") };
+      using pod = scratch("again");
+      const call = callOf("again", pod.netns.path);
+      expect((await at.call({ ...call, command: "ADD" })).exitCode).toBe(0);
+      cloud.always.set("UnassignPrivateIpAddresses", "UnauthorizedOperation");
+      expect((await at.call({ ...call, command: "DEL" })).json).toMatchObject(refused);
+      expect(pod.ip("link", "show").map((link) => link["ifname"])).toEqual(["lo"]);
+      expect(inUse()).toBe(1);
+      cloud.always.clear();
+      expect((await at.call({ ...call, netns: "", command: "DEL" })).exitCode).toBe(0);
     },
     patience,
   );

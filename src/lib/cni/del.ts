@@ -47,8 +47,9 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
   try {
     const errors = await takeAway();
     const left = () => (pod?.kernel ? linksOf(pod.kernel, call.ifname) : []);
-    // A delegate's NIC that is still in the pod still answers to its address.
-    if (errors.length === 0 || left().length === 0) {
+    // A delegate's NIC that is still in the pod still answers to its address, and EC2 is asked again as long as we know for what.
+    const known = wanted?.network.plugin.type === "aws-ipvlan";
+    if (errors.length === 0 || (!known && left().length === 0)) {
       await release(key, deps);
       // An ADD that ended since we looked has left its links.
       if (!deps.underWay.stop(key) && left().length > 0) errors.push(...(await takeAway()));

@@ -29,12 +29,18 @@ export function findProgram(name: string, folders: readonly string[]): string {
 /** Runs a program with `stdin`, waits for it, and returns what it printed; its stderr is ours. */
 export async function runProgram(
   path: string,
-  options: { readonly env: Environment; readonly stdin: string },
+  options: {
+    readonly env: Environment;
+    readonly stdin: string;
+    /** What it is called by, when not its path. */
+    readonly argv0?: string;
+  },
 ): Promise<Ran> {
   let child: Bun.Subprocess<Uint8Array<ArrayBuffer>, "pipe", "inherit">;
   try {
     child = Bun.spawn([path], {
       env: { ...options.env },
+      ...(options.argv0 === undefined ? {} : { argv0: options.argv0 }),
       stdin: new TextEncoder().encode(options.stdin),
       stdout: "pipe",
       stderr: "inherit",

@@ -11,6 +11,7 @@ import {
 } from "../plan/garbage.ts";
 import type { AttachmentRecord } from "./attachmentrecord.ts";
 import type { Attachments } from "./attachments.ts";
+import { isAssigned } from "./lostaddresses.ts";
 import { netnsState } from "./netnsstate.ts";
 
 /** Lists the sandboxes that the node's container runtime has, in any state; throws when it cannot. */
@@ -28,6 +29,8 @@ export interface CollectorDeps {
   readonly sandboxes: SandboxLister | undefined;
   /** UIDs of the pods on this node; undefined while their list is not synced. */
   readonly podUids: () => ReadonlySet<string> | undefined;
+  /** Takes back what a lost attachment has outside this node, before its addresses are free again. */
+  readonly unassign?: (record: AttachmentRecord) => Promise<void>;
   /** Replaces /proc/self/mountinfo. */
   readonly mountinfo?: () => string;
 }
@@ -35,12 +38,17 @@ export interface CollectorDeps {
 /** Looks kept at most: as many as a look every 10 s makes in the time that a proof needs, and some. */
 const maxLooks = 60;
 
+/** How long addresses wait for a cloud that does not answer (ms): a pool must not run dry for its sake. */
+const cloudWaitMs = 10 * 60_000;
+
 /** Frees what is proven lost: DEL misses pods whose runtime died, or whose pod object was gone (src/README.md, decisions 4 and 5). */
 export class Collector {
   readonly #deps: CollectorDeps;
   #looks: SandboxLook[] = [];
   /** Since when each attachment was there before a look, by our own clock: the recorded time is that of a clock that is set. */
   #since = new Map<string, number>();
+  /** Since when the cloud has refused, by our own clock. */
+  #refusedSince: number | undefined;
 
   constructor(deps: CollectorDeps) {
     this.#deps = deps;
@@ -79,14 +87,45 @@ export class Collector {
     });
   }
 
-  /** Releases what was just proven gone; returns the keys. */
-  release(proofs: readonly Proof<AttachmentKey>[]): AttachmentKey[] {
+  /** Releases what was just proven gone; returns the keys. What a cloud does not take back yet waits for the next look. */
+  async release(proofs: readonly Proof<AttachmentKey>[]): Promise<AttachmentKey[]> {
     const { attachments, log } = this.#deps;
+    const done: AttachmentKey[] = [];
+    let cloudFails = false;
     for (const { key, proof } of proofs) {
+      const record = attachments.find(key);
+      if (record && isAssigned(record)) {
+        // One refusal is enough for a look.
+        cloudFails ||= !(await this.#unassigned(record));
+        if (cloudFails || attachments.find(key)?.attachedAt !== record.attachedAt) continue;
+      }
       const released = attachments.detach(key).released;
       log.info("released a lost attachment", { ...key, released, proof });
+      done.push(key);
     }
-    return proofs.map(({ key }) => key);
+    return done;
+  }
+
+  /** The next pod of an address would lose it, were it unassigned after its release. */
+  async #unassigned(record: AttachmentRecord): Promise<boolean> {
+    const { unassign, now, log } = this.#deps;
+    if (!unassign) return true;
+    const { network, containerID, ifname } = record;
+    const key = { network, containerID, ifname };
+    try {
+      await unassign(record);
+      this.#refusedSince = undefined;
+      return true;
+    } catch (error) {
+      this.#refusedSince ??= now();
+      const givenUp = now() - this.#refusedSince >= cloudWaitMs;
+      log.warn("addresses of a lost attachment are still assigned", {
+        ...key,
+        givenUp,
+        error: explain(error),
+      });
+      return givenUp;
+    }
   }
 
   async #look(at: number, signal: AbortSignal | undefined): Promise<void> {
@@ -105,13 +144,18 @@ export class Collector {
   }
 }
 
-/** Releases every attachment of an earlier boot: its namespaces went with the kernel. Run before serving. */
+/**
+ * Releases every attachment of an earlier boot: its namespaces went with the kernel. Run before serving. Those that a cloud
+ * knows of are left to the collector: pods do not wait for a cloud.
+ */
 export function releaseOldBoots(
   attachments: Attachments,
   bootId: string,
   log: Log,
 ): AttachmentKey[] {
-  const old = attachments.list().filter((record) => record.bootId !== bootId);
+  const old = attachments
+    .list()
+    .filter((record) => record.bootId !== bootId && !isAssigned(record));
   for (const record of old) attachments.detach(record);
   if (old.length > 0)
     log.info("released attachments of an earlier boot", { count: old.length, bootId });

@@ -16,7 +16,7 @@ import { countingConfig } from "../plan/countingconfig.ts";
 import { logLevelOf } from "../plan/loglevel.ts";
 import type { Sha256 } from "../plan/names.ts";
 import { paceOf } from "../plan/pace.ts";
-import type { NodePaths } from "../settings.ts";
+import { environment, type NodePaths } from "../settings.ts";
 import { attachable } from "./attachable.ts";
 import { Collector, readBootId } from "./collector.ts";
 import { allSynced, createCopies, feedView } from "./copies.ts";
@@ -25,6 +25,7 @@ import { createDiscovery } from "./discovery.ts";
 import { forgetNode } from "./forget.ts";
 import { LastRefusals } from "./lastrefusals.ts";
 import { createLeaving } from "./leaving.ts";
+import { unassignLost } from "./lostaddresses.ts";
 import { type ObserveRequest, registerNodeMetrics } from "./metrics.ts";
 import { openNodeRecord } from "./noderecord.ts";
 import { NodeWork } from "./nodework.ts";
@@ -141,6 +142,14 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       bootId,
       sandboxes,
       podUids,
+      unassign: async (record) => {
+        // Most nodes are no EC2 instances.
+        const { runProgram } = await import("../linux/exec.ts");
+        const argv0 = "aws-ipvlan";
+        await unassignLost(record, ({ env, stdin }) =>
+          runProgram(process.execPath, { env: { ...environment(), ...env }, stdin, argv0 }),
+        );
+      },
     });
     const config = () => countingConfig(copies.configs.list());
     copies.configs.onChange(() => {

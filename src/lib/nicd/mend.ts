@@ -59,14 +59,23 @@ async function collect(dryRun: boolean, deps: MendDeps): Promise<MendReply> {
   const { attachments, collector } = deps;
   const held = new Map(attachments.list().map((one) => [keyText(one), one]));
   const proofs = await collector.proofs();
-  if (!dryRun) collector.release(proofs);
-  const steps = proofs.map(({ key, proof }) => {
+  const released = new Set(
+    (dryRun ? proofs.map(({ key }) => key) : await collector.release(proofs)).map(keyText),
+  );
+  const failures = proofs
+    .filter(({ key }) => !released.has(keyText(key)))
+    .map(
+      ({ key }) =>
+        `${key.ifname} of container ${key.containerID}: EC2 did not unassign its addresses, nicd's log says why; it tries again`,
+    );
+  const done = proofs.filter(({ key }) => released.has(keyText(key)));
+  const steps = done.map(({ key, proof }) => {
     const one = held.get(keyText(key));
     const what = one ? describeHeld(one) : `${key.ifname} of container ${key.containerID}`;
     const addresses = one?.interfaces.flatMap((nic) => nic.addresses.map((a) => a.address)) ?? [];
     return `release ${what} (${addresses.join(", ") || "no address"}): ${proof}`;
   });
-  return { steps, failures: [] };
+  return { steps, failures };
 }
 
 async function mirrorPools(dryRun: boolean, pools: PoolMirror): Promise<MendReply> {
