@@ -148,3 +148,24 @@ export function testNode(
     },
   };
 }
+
+/** Attaches and returns the addresses of all NICs, in order. */
+export function addresses(node: { attachments: Attachments }, request: AttachRequest): string[] {
+  return node.attachments.attach(request).interfaces.flatMap((each) => each.addresses);
+}
+
+/** Host1 whose first NIC has IPv6 too, and pools of both families. */
+export const dualHost = {
+  nics: [...host1, nic("eth1", "fd00:1::/64", "fd00:1::1", "0000:00:05.0")],
+  pools: [
+    pool("eth1", "fd10::/120", "fd10::/112"),
+    pool("eth1", "192.168.0.0/24", "192.168.0.0/18"),
+    pool("eth2", "192.168.64.0/24", "192.168.64.0/18"),
+  ],
+};
+/** The network of `dualHost`. */
+export const dualRef = {
+  ...attachRequest("x").ref,
+  subnet: "192.168.0.0/16,fd10::/104",
+  masterNets: ["10.0.1.0/24", "fd00:1::/64", "10.0.2.0/24"],
+};

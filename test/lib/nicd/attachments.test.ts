@@ -1,47 +1,19 @@
 import { describe, expect, test } from "bun:test";
-import { codeOf } from "../../../src/lib/errors.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import { Attachments } from "../../../src/lib/nicd/attachments.ts";
-import { graveMs } from "../../../src/lib/nicd/graves.ts";
 import type { AttachRequest } from "../../../src/lib/node/contract.ts";
 import {
+  addresses,
   attachRequest,
+  dualHost,
+  dualRef,
   host1,
-  host1Pools,
-  nic,
   pool,
   testNode,
 } from "../../support/attachments.ts";
-import { random } from "../../support/random.ts";
+import { failure } from "../../support/failure.ts";
 
 const ref = attachRequest("x").ref;
-
-function addresses(node: { attachments: Attachments }, request: AttachRequest): string[] {
-  return node.attachments.attach(request).interfaces.flatMap((each) => each.addresses);
-}
-
-function failure(act: () => unknown): { code: string | undefined; message: string } {
-  try {
-    act();
-  } catch (error) {
-    return { code: codeOf(error), message: error instanceof Error ? error.message : "" };
-  }
-  throw new Error("expected a failure");
-}
-
-const dual = {
-  nics: [...host1, nic("eth1", "fd00:1::/64", "fd00:1::1", "0000:00:05.0")],
-  pools: [
-    pool("eth1", "fd10::/120", "fd10::/112"),
-    pool("eth1", "192.168.0.0/24", "192.168.0.0/18"),
-    pool("eth2", "192.168.64.0/24", "192.168.64.0/18"),
-  ],
-};
-const dualRef = {
-  ...ref,
-  subnet: "192.168.0.0/16,fd10::/104",
-  masterNets: ["10.0.1.0/24", "fd00:1::/64", "10.0.2.0/24"],
-};
 
 describe("Attachments", () => {
   test("attach gives the worked example's first addresses with the vlanCIDR's prefix length", () => {
@@ -93,7 +65,7 @@ describe("Attachments", () => {
   });
 
   test("attach gives each NIC one address of each family it has, IPv4 first", () => {
-    using node = testNode(dual);
+    using node = testNode(dualHost);
     const { interfaces } = node.attachments.attach(attachRequest("c1", { ref: dualRef }));
     expect(interfaces.map((each) => each.addresses)).toEqual([
       ["192.168.0.1/18", "fd10::1/112"],
@@ -194,119 +166,6 @@ describe("Attachments", () => {
     expect(node.attachments.attach(other).interfaces).toHaveLength(2);
   });
 
-  test.each<[string, string[], string[]]>([
-    ["one per NIC", ["192.168.0.9", "192.168.64.7"], ["192.168.0.9/18", "192.168.64.7/18"]],
-    ["with a prefix length", ["192.168.0.9/18"], ["192.168.0.9/18", "192.168.64.1/18"]],
-    ["for the first NIC only", ["192.168.0.9"], ["192.168.0.9/18", "192.168.64.1/18"]],
-    ["none", [], ["192.168.0.1/18", "192.168.64.1/18"]],
-  ])("attach gives static addresses: %s", (_, ips, expected) => {
-    using node = testNode();
-    expect(addresses(node, attachRequest("c1", { ips }))).toEqual(expected);
-  });
-
-  test("attach gives static addresses of both families in NIC order", () => {
-    using node = testNode(dual);
-    const ips = ["192.168.0.5", "fd10::5", "192.168.64.5"];
-    expect(addresses(node, attachRequest("c1", { ref: dualRef, ips }))).toEqual([
-      "192.168.0.5/18",
-      "fd10::5/112",
-      "192.168.64.5/18",
-    ]);
-  });
-
-  test.each<[string, string[], string]>([
-    ["of another NIC's pool", ["192.168.64.9", "192.168.0.9"], "it is outside 192.168.0.0/24"],
-    ["of another host's pool", ["192.168.1.9"], "it is outside 192.168.0.0/24"],
-    ["that is excluded", ["192.168.0.200"], "it is excluded"],
-    ["that another pod has", ["192.168.0.1"], "another pod has it"],
-    ["beyond the NICs", ["192.168.0.9", "192.168.64.9", "192.168.0.10"], "take no further IPv4"],
-    ["of a family without a pool", ["fd10::5"], "take no further IPv6"],
-  ])("attach refuses a static address %s and takes nothing", (_, ips, why) => {
-    using node = testNode({
-      pools: [
-        pool("eth1", "192.168.0.0/24", "192.168.0.0/18", { excludes: ["192.168.0.200"] }),
-        pool("eth2", "192.168.64.0/24", "192.168.64.0/18"),
-      ],
-    });
-    addresses(node, attachRequest("c1"));
-    const seen = failure(() => node.attachments.attach(attachRequest("c2", { ips })));
-    expect(seen.code).toBe("105");
-    expect(seen.message).toContain(why);
-    expect(node.attachments.list()).toHaveLength(1);
-    expect(addresses(node, attachRequest("c3"))).toEqual(["192.168.0.2/18", "192.168.64.2/18"]);
-  });
-
-  test("detach gives never-used addresses precedence over its own, and repeats are success", () => {
-    using node = testNode();
-    addresses(node, attachRequest("c1"));
-    expect(node.attachments.detach(attachRequest("c1")).released).toEqual([
-      "192.168.0.1",
-      "192.168.64.1",
-    ]);
-    for (let i = 0; i < 5; i++) {
-      expect(node.attachments.detach(attachRequest("c1"))).toEqual({ released: [] });
-    }
-    expect(addresses(node, attachRequest("c2"))).toEqual(["192.168.0.2/18", "192.168.64.2/18"]);
-  });
-
-  test("detach of an old sandbox after the new one's attach frees the old one only (thin/43)", () => {
-    using node = testNode();
-    const { pod } = attachRequest("pod");
-    addresses(node, attachRequest("old", { pod }));
-    addresses(node, attachRequest("new", { pod }));
-    node.attachments.detach(attachRequest("old"));
-    expect(node.attachments.allocationsOf("net", "192.168.0.0/24")).toEqual([
-      { pod: "pod-pod", namespace: "default", index: 2, address: "192.168.0.2" },
-    ]);
-  });
-
-  test("detach before its attach leaves a grave: the late attach is refused for 15 minutes", () => {
-    using first = testNode();
-    first.attachments.detach(attachRequest("c1"));
-    using node = first.restart();
-    node.clock.now += graveMs;
-    expect(failure(() => node.attachments.attach(attachRequest("c1")))).toMatchObject({
-      code: "104",
-    });
-    expect(addresses(node, attachRequest("c1", { ifname: "net2" }))).toHaveLength(2);
-    node.clock.now += 1;
-    expect(addresses(node, attachRequest("c1"))).toHaveLength(2);
-  });
-
-  test("detach twice and attach again is no late attach", () => {
-    using node = testNode();
-    addresses(node, attachRequest("c1"));
-    node.attachments.detach(attachRequest("c1"));
-    node.attachments.detach(attachRequest("c1"));
-    expect(addresses(node, attachRequest("c1"))).toHaveLength(2);
-  });
-
-  test("detach after a refused attach digs no grave: the same container may try again", () => {
-    using node = testNode({ pools: [] });
-    expect(failure(() => node.attachments.attach(attachRequest("c1"))).code).toBe("11");
-    node.attachments.detach(attachRequest("c1"));
-    node.attachments.detach(attachRequest("c1"));
-    for (const each of host1Pools) node.view.put(each);
-    expect(addresses(node, attachRequest("c1"))).toHaveLength(2);
-  });
-
-  test("gc releases what is not valid, of its own network only", () => {
-    using node = testNode();
-    addresses(node, attachRequest("c1"));
-    addresses(node, attachRequest("c2"));
-    node.attachments.attach(
-      attachRequest("c3", { network: "other", ref: { ...ref, pooled: false } }),
-    );
-    const valid = [
-      { containerID: "c2", ifname: "net1" },
-      { containerID: "c1", ifname: "net9" },
-    ];
-    expect(node.attachments.gc({ network: "net", valid }).released).toEqual([
-      { network: "net", containerID: "c1", ifname: "net1" },
-    ]);
-    expect(node.attachments.list().map((record) => record.containerID)).toEqual(["c2", "c3"]);
-  });
-
   test("onChange tells the network after each commit, and never of what did not happen", () => {
     using node = testNode();
     const told: string[] = [];
@@ -360,39 +219,6 @@ describe("Attachments", () => {
       bootId: "boot-1",
     });
     expect(failure(() => blind.attach(attachRequest("c1"))).code).toBe("11");
-  });
-
-  test("no address is held twice and none is lost in 1,000 random calls with restarts (seed 3)", () => {
-    const dice = random(3);
-    const pools = [
-      pool("eth1", "192.168.0.0/27", "192.168.0.0/18", { excludes: ["192.168.0.8/30"] }),
-      pool("eth2", "192.168.64.0/27", "192.168.64.0/18"),
-    ];
-    let node = testNode({ pools });
-    const held = new Map<string, string[]>();
-    for (let i = 0; i < 1_000; i++) {
-      node.clock.now += dice.int(5_000);
-      const request = attachRequest(`c${dice.int(60)}`);
-      if (dice.int(100) === 0) node = node.restart();
-      if (dice.int(2) === 0) {
-        expect(node.attachments.detach(request).released).toEqual(
-          held.get(request.containerID) ?? [],
-        );
-        held.delete(request.containerID);
-        node.store.graves.open(request);
-      } else if (held.size < 26 || held.has(request.containerID)) {
-        const given = addresses(node, request).map((text) => text.replace("/18", ""));
-        expect(given).toEqual(held.get(request.containerID) ?? given);
-        held.set(request.containerID, given);
-      } else expect(failure(() => node.attachments.attach(request)).code).toBe("102");
-      const all = [...held.values()].flat();
-      expect(new Set(all).size).toBe(all.length);
-    }
-    for (const [plane, podCIDR] of ["192.168.0.0/27", "192.168.64.0/27"].entries()) {
-      const rows = node.attachments.allocationsOf("net", podCIDR).map((row) => row.address);
-      expect(rows.sort()).toEqual([...held.values()].map((list) => list[plane] ?? "").sort());
-    }
-    node[Symbol.dispose]();
   });
 });
 
