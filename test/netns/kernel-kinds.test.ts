@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { codeOf } from "../../src/lib/errors.ts";
-import type { Kernel } from "../../src/lib/linux/kernel.ts";
 import type { NewLink } from "../../src/lib/netlink/types.ts";
 import { kernelHas, type Scratch, scratch } from "../support/netns.ts";
+import { codeFrom, indexOf } from "../support/wired.ts";
 
 /** A host namespace with one NIC `eth0` (a veth whose other end lives beside it), up, with `10.0.1.1/24`. */
 function host(label: string): Scratch & { eth0: number } {
@@ -13,17 +12,6 @@ function host(label: string): Scratch & { eth0: number } {
     space.kernel.setLink(index, { up: true });
   space.kernel.addAddress(eth0, "10.0.1.1/24");
   return { ...space, eth0 };
-}
-
-const indexOf = (kernel: Kernel, name: string) => kernel.link(name)?.index ?? 0;
-
-function codeFrom(call: () => void): string | undefined {
-  try {
-    call();
-    return undefined;
-  } catch (error) {
-    return codeOf(error);
-  }
 }
 
 describe.if(kernelHas("ipvlan"))("Kernel, ipvlan", () => {

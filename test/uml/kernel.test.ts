@@ -5,6 +5,7 @@ import { type GuestRun, runInGuest } from "../support/guest.ts";
 const files = [
   "kernel",
   "kernel-kinds",
+  "kernel-routes",
   "netns",
   "monitor",
   "routes",
