@@ -5,29 +5,29 @@ import { type GuestRun, runInGuest } from "./guest.ts";
 
 const root = join(import.meta.dir, "../..");
 
-/** A test file that runs in a guest, from the project's folder: `./test/uml/guest/paths.ts`. */
-export interface GuestFile {
-  readonly file: string;
+/** Test files that run in one guest, from the project's folder: `./test/uml/guest/paths.ts`. */
+export interface GuestFiles {
+  readonly files: readonly string[];
   readonly seconds: number;
   readonly guest?: "uml" | "qemu";
-  /** Names of cases that the file declares in a loop. */
+  /** Names of cases that a file declares in a loop. */
   readonly more?: readonly string[];
 }
 
-/** Declares a test for each case that a guest's file declares, after one run of that file in its guest. */
-export function guestCases({ file, more = [], ...limits }: GuestFile): void {
-  const names = [...declared(file), ...more];
+/** Declares a test for each case that the files declare, after one run of them in their guest. */
+export function guestCases({ files, more = [], ...limits }: GuestFiles): void {
+  const names = [...files.flatMap(declared), ...more];
   let guest: GuestRun;
   beforeAll(
     async () => {
-      guest = await runInGuest([file], limits);
+      guest = await runInGuest(files, limits);
     },
     limits.seconds * 1000 + 100_000,
   );
 
   test("runs every case, and none fails", () => {
-    expect(guest.cases.map((one) => one.name).sort()).toEqual([...names].sort());
     if (guest.exitCode !== 0) throw new Error(guest.said);
+    expect(guest.cases.map((one) => one.name).sort()).toEqual([...names].sort());
   });
 
   for (const name of names) {
@@ -39,7 +39,7 @@ export function guestCases({ file, more = [], ...limits }: GuestFile): void {
   }
 }
 
-/** Names of the cases as the file declares them; those in loops are not among them. */
+/** Names of the cases as a file declares them; those in loops are not among them. */
 function declared(file: string): string[] {
   const text = readFileSync(join(root, file), "utf8");
   return [...text.matchAll(/^ {2}test\(\s*"([^"]+)"/gm)].flatMap(([, name]) =>

@@ -10,7 +10,7 @@ describe("rails, hostAccess and sourceRouting in User-Mode Linux", () => {
   const more = railNetworks.flatMap(({ title }) =>
     Object.values(railTitles).map((each) => `${each}: ${title}`),
   );
-  guestCases({ file: "./test/uml/guest/paths.ts", seconds: 540, more });
+  guestCases({ files: ["./test/uml/guest/paths.ts"], seconds: 540, more });
 });
 
 describe("attachments with ipvlan in User-Mode Linux", () => {

@@ -7,5 +7,6 @@ const more = ownPlanes.map(
 );
 
 describe("multinic in User-Mode Linux", () => {
-  guestCases({ file: "./test/uml/guest/scenario.ts", seconds: 540, more });
+  const files = ["./test/uml/guest/demo.ts", "./test/uml/guest/scenario.ts"];
+  guestCases({ files, seconds: 540, more });
 });

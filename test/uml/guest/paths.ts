@@ -5,10 +5,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { askLab } from "../../../src/lib/lab/control.ts";
 import { TestLab } from "../../support/lab.ts";
+import { rowsOf, type Where } from "./labquestions.ts";
 import { firstPod, podCIDR, railManifest, railNetworks, railNic, railTitles } from "./rails.ts";
 
-type Rows = Record<string, unknown>[];
-type Where = { readonly host: string } | { readonly pod: string };
 const rails = [0, 1, 2, 3, 4, 5, 6, 7];
 
 describe("a lab with eight rails", () => {
@@ -18,8 +17,7 @@ describe("a lab with eight rails", () => {
     if (code !== 0) throw new Error(stderr || stdout);
     return stdout;
   };
-  const rows = async (where: Where, ...command: string[]): Promise<Rows> =>
-    JSON.parse(await exec(where, command));
+  const rows = (where: Where, ...command: string[]) => rowsOf(lab, where, command);
   /** Returns the addresses that pings reach; all go out at once, each from its own of `from` where there is one. */
   const reached = async (where: Where, to: readonly string[], from: readonly string[] = []) => {
     const ping =

@@ -1,99 +1,47 @@
 /**
- * What needs a kernel with ipvlan, VLANs and bonds: run by ../scenario.test.ts in a User-Mode Linux guest. The demo, then
- * one lab of three hosts whose seven planes carry a network of each kind at the same time.
+ * What needs a kernel with ipvlan, VLANs and bonds: run by ../scenario.test.ts in a User-Mode Linux guest, in one lab of
+ * three hosts whose seven planes carry a network of each kind at the same time.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { askLab } from "../../../src/lib/lab/control.ts";
 import { eventually } from "../../../src/lib/lab/eventually.ts";
-import { finish, machine, multinic, TestLab } from "../../support/lab.ts";
+import { machine, TestLab } from "../../support/lab.ts";
+import {
+  addressesIn,
+  meshOf,
+  type Rows,
+  reachedFrom,
+  routingOf,
+  rowsOf,
+  tableFor,
+} from "./labquestions.ts";
 import { labFlags, manifest, ownPlanes, six } from "./networks.ts";
 
-type Rows = Record<string, unknown>[];
 const samples = join(import.meta.dir, "../../golden/samples");
 const hosts = ["host1", "host2", "host3"];
 const pods = hosts.map((_, i) => `pod-${i + 1}`);
-
-describe("lab demo in the guest", () => {
-  let shown = "";
-  const part = (n: number) => shown.slice(shown.indexOf(`\n${n}. `), shown.indexOf(`\n${n + 1}. `));
-  beforeAll(async () => {
-    const ended = await finish([multinic, "lab", "demo", "--plugin", "ipvlan", "--mode", "l3"]);
-    if (ended.code !== 0) throw new Error(`exit ${ended.code}\n${ended.out}${ended.err}`);
-    shown = ended.out;
-  });
-
-  test("lab demo plans the worked example for ipvlan l3", () => {
-    expect(part(2)).toContain("192.168.0.0/16, ipvlan l3");
-    expect(part(2)).toMatch(/host2 +eth2 +192\.168\.65\.0\/24/);
-    expect(part(3)).toContain("192.168.1.0/24 via 10.0.1.2 dev eth1 proto 77");
-  });
-
-  test("lab demo connects six pairs of hosts over both NICs", () => {
-    const rows = part(5).match(/host\d +host\d +\d\/\d/g) ?? [];
-    expect(rows.filter((row) => row.endsWith("2/2"))).toHaveLength(6);
-  });
-
-  test("lab demo says that the traffic was routed, in 100 columns", () => {
-    expect(part(7)).toContain("the traffic was routed");
-    expect(part(7)).toContain("eth1: 10.0.1.2 10.0.1.3");
-    expect(shown.split("\n").filter((line) => line.length > 100)).toEqual([]);
-  });
-});
+/** Host1's routes of the worked example. */
+const worked = [
+  "192.168.1.0/24 via 10.0.1.2 dev eth1",
+  "192.168.2.0/24 via 10.0.1.3 dev eth1",
+  "192.168.65.0/24 via 10.0.2.2 dev eth2",
+  "192.168.66.0/24 via 10.0.2.3 dev eth2",
+];
 
 describe("a lab with a network of every kind", () => {
   let lab: TestLab;
-  const onHost = async (host: string, ...command: string[]): Promise<Rows> =>
-    rows(await askLab(lab.dir, "exec", { host, command }));
-  const inPod = async (pod: string, ...command: string[]): Promise<Rows> =>
-    rows(await askLab(lab.dir, "exec", { pod, command }));
-  /** Returns the addresses that a pod's pings reach; one answer in two seconds is enough. */
-  const reached = async (pod: string, addresses: readonly string[]): Promise<string[]> => {
-    const ping = 'for a; do ping -nqc 1 -W 2 "$a" > /dev/null && echo "$a"; done; true';
-    const command = ["sh", "-c", ping, "sh", ...addresses];
-    return (await askLab(lab.dir, "exec", { pod, command })).stdout.split("\n").slice(0, -1);
-  };
-  const addressesOf = async (pod: string): Promise<Map<string, string[]>> => {
-    const row = (await askLab(lab.dir, "pods", {})).find((one) => one.name === pod);
-    return new Map(
-      row?.interfaces.map((link) => [link.name, link.addresses.map((a) => a.split("/")[0] ?? "")]),
-    );
-  };
-  /** Every pod pings the first addresses of one interface of every pod, itself included. */
-  const mesh = async (ifname: string) => {
-    const all: string[] = [];
-    for (const pod of pods) all.push(...((await addressesOf(pod)).get(ifname) ?? []));
-    const answers: string[][] = [];
-    for (const pod of pods) answers.push(await reached(pod, all));
-    return { all, answers };
-  };
+  const onHost = (host: string, ...command: string[]) => rowsOf(lab, { host }, command);
+  const inPod = (pod: string, ...command: string[]) => rowsOf(lab, { pod }, command);
+  const reached = (pod: string, addresses: readonly string[]) =>
+    reachedFrom(lab, { pod }, addresses);
+  const addressesOf = (pod: string) => addressesIn(lab, pod);
+  const routing = (host: string, family: "-4" | "-6") => routingOf(lab, host, family);
+  const tableOf = (host: string, src: string, family: "-4" | "-6" = "-4") =>
+    tableFor(lab, host, { src, family });
+  const mesh = (ifname: string) => meshOf(lab, pods, ifname);
   const apply = (yaml: string) => askLab(lab.dir, "apply", { yaml });
-  /** Our routes and rules of a host in one family, as `ip` prints them, order and table's number aside. */
-  const routing = async (host: string, family: "-4" | "-6") => {
-    const rules = await onHost(host, "ip", "-j", family, "rule", "list", "priority", "30000");
-    const routes = await onHost(
-      host,
-      "ip",
-      "-j",
-      family,
-      "route",
-      "show",
-      "table",
-      "all",
-      "proto",
-      "77",
-    );
-    return { rules, routes };
-  };
-  const tableOf = async (host: string, src: string, family: "-4" | "-6" = "-4") => {
-    const { rules, routes } = await routing(host, family);
-    const rule = rules.find((one) => one["src"] === src.split("/")[0]);
-    return routes
-      .filter((route) => route["table"] === rule?.["table"])
-      .map((route) => `${route["dst"]} via ${route["gateway"]} dev ${route["dev"]}`)
-      .sort();
-  };
   let before: Awaited<ReturnType<typeof machine>>;
   beforeAll(async () => {
     before = await machine();
@@ -133,12 +81,7 @@ describe("a lab with a network of every kind", () => {
   });
 
   test("host1 has the worked example's rule and routes, and one table per routed network", async () => {
-    expect(await tableOf("host1", "192.168.0.0/16")).toEqual([
-      "192.168.1.0/24 via 10.0.1.2 dev eth1",
-      "192.168.2.0/24 via 10.0.1.3 dev eth1",
-      "192.168.65.0/24 via 10.0.2.2 dev eth2",
-      "192.168.66.0/24 via 10.0.2.3 dev eth2",
-    ]);
+    expect(await tableOf("host1", "192.168.0.0/16")).toEqual(worked);
     expect(await tableOf("host2", "192.168.0.0/16")).toContain(
       "192.168.64.0/24 via 10.0.2.1 dev eth2",
     );
@@ -328,12 +271,7 @@ describe("a lab with a network of every kind", () => {
     expect(await tableOf("host1", "192.168.0.0/16")).toEqual([]);
     const [applied] = await apply(readFileSync(join(samples, "dual-stack/network.yaml"), "utf8"));
     expect(applied).toMatchObject({ configStatus: "Success", routeStatus: "Success" });
-    expect(await tableOf("host1", "192.168.0.0/16")).toEqual([
-      "192.168.1.0/24 via 10.0.1.2 dev eth1",
-      "192.168.2.0/24 via 10.0.1.3 dev eth1",
-      "192.168.65.0/24 via 10.0.2.2 dev eth2",
-      "192.168.66.0/24 via 10.0.2.3 dev eth2",
-    ]);
+    expect(await tableOf("host1", "192.168.0.0/16")).toEqual(worked);
     expect(await tableOf("host1", "fd00:192:168::/56", "-6")).toEqual([
       "fd00:192:168:1::/64 via fd00:10:1::2 dev eth1",
       "fd00:192:168:2::/64 via fd00:10:1::3 dev eth1",
@@ -360,9 +298,3 @@ describe("a lab with a network of every kind", () => {
     expect(await machine()).toEqual(before);
   });
 });
-
-/** Reads what `ip -j` printed; a failing command fails the test with its own words. */
-function rows(ran: { code: number; stdout: string; stderr: string }): Rows {
-  if (ran.code !== 0) throw new Error(ran.stderr || ran.stdout);
-  return ran.stdout.trim() === "" ? [] : (JSON.parse(ran.stdout) as Rows);
-}
