@@ -1,15 +1,13 @@
 /**
- * Runs the tiers of `make test` and ends with `N passed, N failed, N skipped` alone on a line. Guests in virtual machines,
- * of one processor each, go beside the tiers of this machine where there is a second processor. A tier that cannot run at
- * all (its set-up failed, no test was found) counts as one failure.
+ * Runs the tiers of `make test` and ends with `N passed, N failed, N skipped` alone on a line. Two at a time where there is a
+ * second processor, the long ones first: each works in namespaces or guests of its own, and waits for much of its time. A tier
+ * that cannot run at all (its set-up failed, no test was found) counts as one failure.
  */
 import { availableParallelism } from "node:os";
 
 interface Tier {
   readonly name: string;
   readonly command: readonly string[];
-  /** It runs in a virtual machine. */
-  readonly guest?: boolean;
 }
 
 interface Counts {
@@ -18,18 +16,18 @@ interface Counts {
   skip: number;
 }
 
-/** What each tier shows: see README.md. */
+/** What each tier shows: see README.md. In the order they are begun. */
 const tiers: readonly Tier[] = [
+  { name: "cluster", command: ["test", "--timeout=1200000", "test/cluster"] },
+  { name: "uml", command: ["test", "--timeout=600000", "test/uml"] },
+  { name: "lab", command: ["test", "--timeout=300000", "test/lab"] },
+  { name: "netns", command: ["test", "--timeout=120000", "test/netns"] },
   {
     name: "unit",
     command: ["test", "--timeout=60000", "test/lib", "test/commands", "test/layers.test.ts"],
   },
+  { name: "qemu", command: ["test", "--timeout=600000", "test/qemu"] },
   { name: "contract", command: ["test", "test/contract"] },
-  { name: "netns", command: ["test", "--timeout=120000", "test/netns"] },
-  { name: "lab", command: ["test", "--timeout=300000", "test/lab"] },
-  { name: "uml", command: ["test", "--timeout=600000", "test/uml"], guest: true },
-  { name: "qemu", command: ["test", "--timeout=600000", "test/qemu"], guest: true },
-  { name: "cluster", command: ["test", "--timeout=1200000", "test/cluster"] },
 ];
 
 /** Reads bun's closing lines (` 24 pass`, ` 0 fail`, ` 1 skip`). */
@@ -73,17 +71,20 @@ async function runTier(tier: Tier, quiet: boolean): Promise<Counts> {
   return got;
 }
 
-async function runLane(lane: readonly Tier[], quiet: boolean): Promise<Counts[]> {
+/** Runs what no other lane has begun, one tier after another. */
+async function runLane(left: Tier[], quiet: boolean): Promise<Counts[]> {
   const all: Counts[] = [];
-  for (const tier of lane) all.push(await runTier(tier, quiet));
+  for (let tier = left.shift(); tier; tier = left.shift()) {
+    if (quiet) process.stdout.write(`tier ${tier.name} has begun\n`);
+    all.push(await runTier(tier, quiet));
+  }
   return all;
 }
 
 const wanted = process.argv.slice(2);
 const chosen = tiers.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-const guests = availableParallelism() > 1 ? chosen.filter(({ guest }) => guest) : [];
-const here = chosen.filter((tier) => !guests.includes(tier));
-const results = await Promise.all([runLane(here, false), runLane(guests, here.length > 0)]);
+const lanes = Math.min(2, availableParallelism(), chosen.length);
+const results = await Promise.all(Array.from({ length: lanes }, () => runLane(chosen, lanes > 1)));
 const total: Counts = { pass: 0, fail: 0, skip: 0 };
 for (const got of results.flat()) {
   total.pass += got.pass;

@@ -14,7 +14,7 @@ async function threeHosts(): Promise<OperatorWorld> {
   return world;
 }
 
-test("operator removes the HostInterface, rows and pools of a node that is gone, even with allocations", async () => {
+test.concurrent("operator removes the HostInterface, rows and pools of a node that is gone, even with allocations", async () => {
   await using world = await threeHosts();
   const held = [{ pod: "pod-1", namespace: "default", index: 1, address: "192.168.1.1" }];
   await world.kube.patch("IPPool", "net-192.168.1.0-24", { spec: { allocations: held } });
@@ -31,7 +31,7 @@ test("operator removes the HostInterface, rows and pools of a node that is gone,
   ]);
 });
 
-test("operator gives a new host the next index, and a returned one only when it is free", async () => {
+test.concurrent("operator gives a new host the next index, and a returned one only when it is free", async () => {
   await using world = await threeHosts();
   await world.leave("host2");
   await world.gone("HostInterface", "host2");
@@ -41,7 +41,7 @@ test("operator gives a new host the next index, and a returned one only when it 
   expect(await world.rows("net")).toContain("host4 3 192.168.3.0/24");
 });
 
-test("operator keeps the HostInterface of a node that only its copy lacks: the server has the last word", async () => {
+test.concurrent("operator keeps the HostInterface of a node that only its copy lacks: the server has the last word", async () => {
   await using world = await OperatorWorld.start();
   world.hidden.add("Node host2");
   for (const number of [1, 2, 3]) await world.join(number);
@@ -51,7 +51,7 @@ test("operator keeps the HostInterface of a node that only its copy lacks: the s
   expect(await world.names("HostInterface")).toEqual(["host1", "host2", "host3"]);
 });
 
-test("operator leaves a user's own HostInterface alone, node or not", async () => {
+test.concurrent("operator leaves a user's own HostInterface alone, node or not", async () => {
   await using world = await threeHosts();
   const own = hostInterfaceOf(7);
   await world.kube.create("HostInterface", {
@@ -63,7 +63,7 @@ test("operator leaves a user's own HostInterface alone, node or not", async () =
   expect(await world.names("HostInterface")).toEqual(["host1", "host2", "host3", "host7"]);
 });
 
-test("operator keeps a host's rows and index while only its HostInterface is away", async () => {
+test.concurrent("operator keeps a host's rows and index while only its HostInterface is away", async () => {
   await using world = await threeHosts();
   const before = await world.rows("net");
   await world.kube.remove("HostInterface", "host2");
@@ -74,7 +74,7 @@ test("operator keeps a host's rows and index while only its HostInterface is awa
   expect(await world.rows("net")).toEqual(before);
 });
 
-test("operator leaves the HostInterface of a missing node alone while its nicd is ready, and takes it when it is not", async () => {
+test.concurrent("operator leaves the HostInterface of a missing node alone while its nicd is ready, and takes it when it is not", async () => {
   await using world = await threeHosts();
   const { uid } = (await world.kube.get("HostInterface", "host2"))?.metadata ?? {};
   await world.kube.remove("Node", "host2");
@@ -88,7 +88,7 @@ test("operator leaves the HostInterface of a missing node alone while its nicd i
   await world.gone("HostInterface", "host2");
 });
 
-test("operator does not go round with a nicd that writes its HostInterface again: it waits, whatever its clock says", async () => {
+test.concurrent("operator does not go round with a nicd that writes its HostInterface again: it waits, whatever its clock says", async () => {
   const own = hostInterfaceOf(5);
   let uid = "a";
   const removed: string[] = [];
