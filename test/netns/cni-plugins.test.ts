@@ -173,4 +173,19 @@ describe.if(able)("multi-nic with the reference plugins", () => {
     expect(names(pod)).toEqual(["lo"]);
     expect(inUse()).toEqual([]);
   });
+
+  test("refuses sourceRouting where FFI is not possible, says the way out and leaves nothing", async () => {
+    using pod = scratch("nojitroutes");
+    const env = { BUN_JSC_useJIT: "0" };
+    const config = macvlanConfig({ sourceRouting: true });
+    const call = { containerID: "nojitroutes", netns: pod.netns.path, config, env };
+    const refused = await at.call({ ...call, command: "ADD" });
+    expect(refused.json).toMatchObject({
+      code: 110,
+      msg: "Cannot route by source address in the pod",
+      details: expect.stringContaining("take sourceRouting out of the network"),
+    });
+    expect(names(pod)).toEqual(["lo"]);
+    expect(inUse()).toEqual([]);
+  });
 });

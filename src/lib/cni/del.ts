@@ -3,6 +3,7 @@ import { parseNetwork } from "../api/cni-network.ts";
 import { codeOf, explain } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { Kernel } from "../linux/kernel.ts";
+import type { AttachmentKey } from "../node/contract.ts";
 import { attachmentKey, makesLinks, planLink, wantedIps } from "./attach-plan.ts";
 import type { CniDeps } from "./deps.ts";
 import { existingCalls, type Wanted } from "./foreign.ts";
@@ -37,7 +38,7 @@ export async function del(call: Invocation, header: CniHeader, deps: CniDeps): P
     if (pod?.kernel && !theirs) await deleteLinks(pod.kernel, call.ifname, deps);
     if (pod?.kernel) unname(pod.kernel, call.ifname);
     faultPoint("cni.del.links");
-    if (pod?.kernel && calls.length > 0) await returnDevices(call.ifname, pod, deps);
+    if (pod?.kernel && calls.length > 0) await returnDevices(key, pod, deps);
     errors.push(...(await deleteForeign(others, at)));
     faultPoint("cni.del.delegates");
     if (pod?.kernel && theirs) await deleteLinks(pod.kernel, call.ifname, deps);
@@ -122,11 +123,11 @@ async function deleteLinks(pod: Kernel, ifname: string, deps: CniDeps): Promise<
 }
 
 /** RDMA devices go before their NICs, which tell whose they are. */
-async function returnDevices(ifname: string, pod: Pod, deps: CniDeps): Promise<void> {
+async function returnDevices(key: AttachmentKey, pod: Pod, deps: CniDeps): Promise<void> {
   const world = await deps.rdma();
   if (!world) return;
   const { returnRdma } = await import("./rdma.ts");
-  returnRdma(ifname, pod.netns, { world, deps });
+  returnRdma(key, pod.netns, { world, deps });
 }
 
 /** A NIC that a plugin moves back to the host must not bring CNI_IFNAME along as an altname: the next pod's would clash. */

@@ -2,6 +2,7 @@ import type { CniRoute } from "../api/cni.ts";
 import { type CniInterface, type CniResult, emptyResult } from "../api/cni-result.ts";
 import { Failure } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
+import { attachmentKey } from "./attach-plan.ts";
 import type { Attachment } from "./attachment.ts";
 import { addRoutes, nameLink } from "./configure.ts";
 import type { CniDeps } from "./deps.ts";
@@ -48,7 +49,8 @@ async function devicesOf(at: Attachment, deps: CniDeps): Promise<{ bring(): void
   if (!world) return undefined;
   const { bringRdma, findRdma } = await import("./rdma.ts");
   const found = findRdma(at.reply.interfaces, world);
-  return { bring: () => bringRdma(found, at, { world, deps }) };
+  const key = attachmentKey(at.call, at.network.name);
+  return { bring: () => bringRdma(found, { ...at, key }, { world, deps }) };
 }
 
 /**

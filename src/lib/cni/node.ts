@@ -5,7 +5,7 @@ import { sendRequest } from "../linux/unixrequest.ts";
 import type { Log } from "../log.ts";
 import { NodeClient } from "../node/client.ts";
 import type { NodePost } from "../node/fetchpost.ts";
-import { socketPath, tombstoneDirs, underWayDir } from "../node/paths.ts";
+import { rdmaDir, socketPath, tombstoneDirs, underWayDir } from "../node/paths.ts";
 import type { NodePaths } from "../settings.ts";
 import type { CniDeps } from "./deps.ts";
 import type { Slot } from "./slots.ts";
@@ -47,7 +47,7 @@ export async function nodeDeps(options: NodeDepsOptions): Promise<CniDeps> {
     async rdma() {
       if (!hasFfi() || !isThere(`${paths.sysRoot}/class/infiniband`)) return undefined;
       const { rdmaWorld } = await import("./rdma-world.ts");
-      return rdmaWorld(paths.sysRoot);
+      return rdmaWorld(paths.sysRoot, rdmaDir(paths));
     },
     async interfacesOf(pciAddress) {
       const { listFolder } = await import("../linux/sysfs.ts");

@@ -2,11 +2,12 @@ import { cniCode } from "../api/cni.ts";
 import { codeOf, explain, Failure } from "../errors.ts";
 import type { Netns } from "../linux/kernel.ts";
 import type { Rdma } from "../linux/rdma.ts";
-import type { AttachedInterface } from "../node/contract.ts";
+import type { AttachedInterface, AttachmentKey } from "../node/contract.ts";
 import type { Attachment } from "./attachment.ts";
 import type { CniDeps } from "./deps.ts";
 import { isOurName } from "./links.ts";
 import type { Pod } from "./pod.ts";
+import type { RdmaNotes } from "./rdma-notes.ts";
 
 /** The RDMA devices of one NIC, by name. */
 export interface NicRdma {
@@ -22,6 +23,7 @@ export interface RdmaWorld {
   hasLeft(nic: NicRdma["nic"]): boolean;
   /** Opens RDMA netlink here or in a pod; undefined where the kernel has none. */
   open(netns?: Netns): Rdma | undefined;
+  readonly notes: RdmaNotes;
   /** Opens this program's own namespace, for devices to come back to. */
   openHost(): Netns;
 }
@@ -46,10 +48,13 @@ export function findRdma(nics: readonly NicRdma["nic"][], world: RdmaWorld): rea
   });
 }
 
-/** Takes RDMA devices into the pod after their NICs; a NIC that stayed on the host keeps its own. */
+/**
+ * Takes RDMA devices into the pod after their NICs; a NIC that stayed on the host keeps its own. What names no interface
+ * there (InfiniBand) is noted for DEL.
+ */
 export function bringRdma(
   found: readonly NicRdma[],
-  at: Pick<Attachment, "pod" | "undo">,
+  at: Pick<Attachment, "pod" | "undo"> & { readonly key: AttachmentKey },
   { world, deps }: { world: RdmaWorld; deps: CniDeps },
 ): void {
   const { netns } = at.pod;
@@ -74,19 +79,42 @@ export function bringRdma(
     }
     deps.log.info("moved RDMA device into the pod", { device: name });
   }
+  const silent = namelessIn(
+    netns,
+    moving.flatMap((each) => each.devices),
+    world,
+  );
+  if (silent.length === 0) return;
+  at.undo.push("forget RDMA devices", () => world.notes.remove(at.key));
+  world.notes.write(at.key, silent);
 }
 
-/** Moves the RDMA devices of an attachment's NICs back to the host while the NICs are still in the pod and tell which they are. */
+/** Names those of a pod's devices whose ports name no interface in it. */
+function namelessIn(netns: Netns, names: readonly string[], world: RdmaWorld): string[] {
+  using rdma = world.open(netns);
+  const own = rdma?.devices().filter(({ name }) => names.includes(name)) ?? [];
+  return own
+    .filter((device) => !rdma?.interfaces(device).some((each) => each !== ""))
+    .map(({ name }) => name);
+}
+
+/**
+ * Moves the RDMA devices of an attachment back to the host: those of its NICs while these are still in the pod and tell
+ * which they are, and those that were noted.
+ */
 export function returnRdma(
-  ifname: string,
+  key: AttachmentKey,
   netns: Pod["netns"],
   { world, deps }: { world: RdmaWorld; deps: CniDeps },
 ): void {
   try {
-    returnWhere((_, interfaces) => interfaces.some((name) => isOurName(name, ifname)), {
-      netns,
-      world,
-    });
+    const noted = world.notes.read(key);
+    const ours = (interfaces: readonly string[]) =>
+      interfaces.some((name) => isOurName(name, key.ifname));
+    const wanted = (name: string, interfaces: readonly string[]) =>
+      noted.includes(name) || ours(interfaces);
+    returnWhere(wanted, { netns, world });
+    if (noted.length > 0) world.notes.remove(key);
   } catch (error) {
     // The kernel moves them back itself when the namespace ends.
     deps.log.warn("RDMA devices stay in the pod", { why: explain(error) });

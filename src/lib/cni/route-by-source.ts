@@ -16,7 +16,9 @@ export function routeBySource(pod: Kernel | undefined, result: CniResult): void 
   if (!pod) {
     throw new Failure("Cannot route by source address in the pod", {
       code: cniCode.kernel,
-      cause: new Failure("that needs rtnetlink, and FFI is not possible here"),
+      cause: new Failure(
+        "that needs rtnetlink, and no FFI is possible in this process: let the runtime's CNI programs map executable memory, or take sourceRouting out of the network",
+      ),
     });
   }
   const nics = nicsOf(pod, result);

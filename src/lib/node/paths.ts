@@ -20,6 +20,11 @@ export function tombstoneDir(paths: Pick<NodePaths, "stateDir">): string {
   return `${paths.stateDir}/tombstones`;
 }
 
+/** Returns the folder of notes on RDMA devices that are in pods. */
+export function rdmaDir(paths: Pick<NodePaths, "runDir">): string {
+  return `${paths.runDir}/rdma`;
+}
+
 /** Returns the folder of the attachments that CNI programs are making right now. */
 export function underWayDir(paths: Pick<NodePaths, "runDir">): string {
   return `${paths.runDir}/adding`;

@@ -10,12 +10,15 @@ const vf = { master: "ens1f0", pciAddress: "0000:17:00.2" };
 const plain = { master: "eth1", pciAddress: "" };
 
 /** A host whose VF has mlx5_2 and whose eth1 has mlx5_9; `pod` holds what went there, each with its interface. */
-function world(options: { mode?: "shared"; stays?: boolean; refuses?: boolean } = {}) {
+function world(
+  options: { mode?: "shared"; stays?: boolean; refuses?: boolean; silent?: boolean } = {},
+) {
   const host = new Map([
     ["mlx5_2", "ens1f0v0"],
     ["mlx5_9", "eth1"],
   ]);
   const pod = new Map<string, string>();
+  const noted: string[] = [];
   const open = (netns?: Netns): Rdma => {
     const here = netns ? pod : host;
     const there = netns ? host : pod;
@@ -26,7 +29,7 @@ function world(options: { mode?: "shared"; stays?: boolean; refuses?: boolean } 
       move({ name }) {
         if (options.refuses) throw new Failure("no", { code: "EOPNOTSUPP" });
         here.delete(name);
-        there.set(name, netns ? "back" : "net1-0");
+        there.set(name, netns ? "back" : options.silent ? "" : "net1-0");
       },
       [Symbol.dispose]: () => {},
     };
@@ -48,15 +51,22 @@ function world(options: { mode?: "shared"; stays?: boolean; refuses?: boolean } 
     hasLeft: () => !options.stays,
     open,
     openHost: () => netns,
+    notes: {
+      write: (_key, devices) => void noted.push(...devices),
+      read: () => [...noted],
+      remove: () => void noted.splice(0),
+    },
   };
   const undo = new UndoStack();
-  const at = { pod: { identity: netns, netns, kernel: undefined }, undo };
+  const key = { network: "net", containerID: "c1", ifname: "net1" };
+  const at = { pod: { identity: netns, netns, kernel: undefined }, undo, key };
   return {
     rdma,
     pod,
+    noted,
     undo,
     bring: (nics: (typeof vf)[]) => bringRdma(findRdma(nics, rdma), at, { world: rdma, deps }),
-    giveBack: () => returnRdma("net1", netns, { world: rdma, deps }),
+    giveBack: () => returnRdma(key, netns, { world: rdma, deps }),
   };
 }
 
@@ -89,6 +99,15 @@ describe("RDMA devices", () => {
     at.pod.set("mlx5_5", "net2-0");
     at.giveBack();
     expect([...at.pod.keys()]).toEqual(["mlx5_5"]);
+  });
+
+  test("that name no interface in the pod are noted, come back on DEL, and no others", () => {
+    const at = world({ silent: true });
+    at.bring([vf]);
+    expect(at.noted).toEqual(["mlx5_2"]);
+    at.pod.set("mlx5_5", "");
+    at.giveBack();
+    expect([[...at.pod.keys()], at.noted]).toEqual([["mlx5_5"], []]);
   });
 
   test("name the way out where the driver cannot move them", () => {

@@ -3,6 +3,9 @@
  * which may follow its NIC as hardware's may; `rxe0` is the kernel's own software RDMA, which may not.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { HostInterfaceRow } from "../../../src/lib/api/kinds.ts";
 import { readDevice } from "../../../src/lib/linux/devices.ts";
 import type { Netns } from "../../../src/lib/linux/kernel.ts";
 import { openNetns } from "../../../src/lib/linux/netns.ts";
@@ -34,16 +37,18 @@ function moveDevice(name: string, to: Netns): void {
   rdma.move(device, to.fd);
 }
 
+/** Without PCI addresses, so that host-device takes a NIC by its name. */
+const unplaced = host1.map(({ pciAddress: _, ...nic }) => nic);
+
 /** Makes host1 with a device on each NIC: rdmatest0 on eth1 in the host's namespace, rxe0 on eth2 in the guest's first one. */
-async function setUp(): Promise<void> {
-  // Without PCI addresses, so that host-device takes a NIC by its name.
-  at = await cniNode("rdma", { nics: host1.map(({ pciAddress: _, ...nic }) => nic) });
+async function setUp(nics: readonly HostInterfaceRow[] = unplaced, below = "eth1"): Promise<void> {
+  at = await cniNode("rdma", { nics });
   using own = openKernel();
   using here = openNetns("/proc/self/ns/net");
   const { kernel, netns } = at.host;
   // Devices are made in the first namespace alone.
   for (const [name, make] of [
-    ["eth1", ["busybox", "insmod", String(Bun.env["RDMATEST"]), "netdev=eth1"]],
+    ["eth1", ["busybox", "insmod", String(Bun.env["RDMATEST"]), `netdev=${below}`]],
     ["eth2", ["rdma", "link", "add", "rxe0", "type", "rxe", "netdev", "eth2"]],
   ] as const) {
     kernel.setLink(kernel.link(name)?.index ?? 0, { netnsFd: here.fd });
@@ -182,4 +187,37 @@ describe("RDMA in exclusive mode", () => {
   test("a driver that cannot move is told as such", () => {
     expect(() => moveDevice("rxe0", at.host.netns)).toThrow(/EOPNOTSUPP/);
   });
+});
+
+describe("RDMA in exclusive mode, with a device whose ports name no interface of the pod", () => {
+  beforeAll(async () => {
+    // As InfiniBand's; a NIC's device is then found by its PCI function, here a fixture's.
+    await setUp(host1, "lo");
+    moveDevice("rdmatest0", at.host.netns);
+    for (const folder of [
+      "class/infiniband",
+      "bus/pci/devices/0000:00:05.0/infiniband/rdmatest0",
+      "bus/pci/devices/0000:00:05.0/net",
+    ])
+      mkdirSync(join(at.folder, "sys", folder), { recursive: true });
+  }, patience);
+  afterAll(tearDown);
+
+  test(
+    "it follows its NIC by the PCI function, and comes back on DEL, not only at the pod's end",
+    async () => {
+      using pod = scratch("nameless");
+      const plugin = { cniVersion: "1.0.0", type: "macvlan", delegate: true };
+      const env = { MULTINIC_SYS_ROOT: join(at.folder, "sys") };
+      const call = { ...callOf("nameless", pod, { plugin }), env };
+      expect((await at.call({ ...call, command: "ADD" })).json["msg"]).toBeUndefined();
+      expect([devices(pod.netns), devices(at.host.netns)]).toEqual([{ rdmatest0: [] }, {}]);
+      for (const _ of [1, 2]) {
+        const gone = await at.call({ ...call, command: "DEL" });
+        expect([gone.exitCode, gone.err]).toEqual([0, ""]);
+        expect([devices(pod.netns), devices(at.host.netns)]).toEqual([{}, { rdmatest0: [] }]);
+      }
+    },
+    patience,
+  );
 });
