@@ -2,26 +2,27 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Authority, createAuthority } from "../support/certificates.ts";
+import { createTestCa, type TestCa } from "../../src/lib/lab/api-tls.ts";
+import { serverTls } from "../support/certificates.ts";
 import { cniFolder } from "../support/cni.ts";
 
 let folder: string;
 let program: string;
-let trusted: Authority;
-let foreign: Authority;
+let trusted: TestCa;
+let foreign: TestCa;
 
 beforeAll(async () => {
   program = join(cniFolder(), "../multinic");
   folder = mkdtempSync(join(tmpdir(), "multinic-tls-"));
-  trusted = await createAuthority("trusted");
-  foreign = await createAuthority("foreign");
-  writeFileSync(join(folder, "foreign.pem"), foreign.ca);
+  trusted = await createTestCa("trusted");
+  foreign = await createTestCa("foreign");
+  writeFileSync(join(folder, "foreign.pem"), foreign.certPem);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Runs the operator against a server of an authority until either has seen or said something; `asked` = requests that arrived. */
 async function operatorAgainst(
-  authority: Authority,
+  authority: TestCa,
   env: Record<string, string>,
 ): Promise<{ asked: number; out: string }> {
   const child = Promise.withResolvers<Bun.Subprocess>();
@@ -29,7 +30,7 @@ async function operatorAgainst(
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    tls: await authority.issue(),
+    tls: await serverTls(authority),
     async fetch() {
       asked++;
       (await child.promise).kill("SIGTERM");
@@ -39,7 +40,7 @@ async function operatorAgainst(
   const kubeconfig = join(folder, "kubeconfig");
   const cluster = {
     server: `https://127.0.0.1:${server.port}`,
-    "certificate-authority-data": btoa(trusted.ca),
+    "certificate-authority-data": btoa(trusted.certPem),
   };
   writeFileSync(
     kubeconfig,

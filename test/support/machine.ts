@@ -1,6 +1,8 @@
-import { mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { HostInterfaceRow } from "../../src/lib/api/kinds.ts";
+import { makeProcfs } from "../../src/lib/lab/sysfs.ts";
+import { putFile, putLink } from "../../src/lib/lab/systree.ts";
 import type { Link, LinkAddress, Route } from "../../src/lib/netlink/types.ts";
 
 interface NetFacts {
@@ -92,10 +94,10 @@ export function writeSysfs(machine: Pick<Machine, "pci" | "virtual" | "numaNodes
 
 /** Makes the files in which the NVIDIA driver names the machine's GPUs, below a procfs root. */
 export function writeProcfs(machine: Pick<Machine, "pci">, root: string) {
-  for (const { address, gpuUuid } of machine.pci) {
-    const text = `Model: \t\t NVIDIA H100 80GB HBM3\nGPU UUID: \t ${gpuUuid}\nBus Type: \t PCIe`;
-    if (gpuUuid) write(root, `driver/nvidia/gpus/${address}/information`, text);
-  }
+  const gpus = machine.pci.flatMap(({ address, gpuUuid }) =>
+    gpuUuid ? [{ pciAddress: address, uuid: gpuUuid }] : [],
+  );
+  makeProcfs(root, { gpus });
 }
 
 /** Adds one PCI device (with its interfaces) to a tree that is already there: what a hot-plug does. */
@@ -107,8 +109,8 @@ export function addPciDevice(
   const all = options.all ?? [device];
   const at = chain(device, all);
   options.folders?.set(device.address, at);
-  link(root, `bus/pci/devices/${device.address}`, at);
-  link(root, `${at}/subsystem`, "bus/pci");
+  putLink(root, `bus/pci/devices/${device.address}`, at);
+  putLink(root, `${at}/subsystem`, "bus/pci");
   write(root, `${at}/class`, device.class);
   write(root, `${at}/vendor`, device.vendor);
   write(root, `${at}/device`, device.device);
@@ -121,7 +123,7 @@ export function addPciDevice(
   }
   write(root, `${at}/sriov_totalvfs`, device.sriovTotalVfs);
   write(root, `${at}/sriov_numvfs`, device.sriovNumVfs);
-  if (device.driver) link(root, `${at}/driver`, `bus/pci/drivers/${device.driver}`);
+  if (device.driver) putLink(root, `${at}/driver`, `bus/pci/drivers/${device.driver}`);
   write(
     root,
     `${at}/uevent`,
@@ -133,10 +135,10 @@ export function addPciDevice(
     ].join("\n"),
   );
   const bus = device.virtio === undefined ? at : `${at}/${device.virtio.name}`;
-  if (device.virtio) link(root, `${bus}/driver`, `bus/virtio/drivers/${device.virtio.driver}`);
+  if (device.virtio) putLink(root, `${bus}/driver`, `bus/virtio/drivers/${device.virtio.driver}`);
   for (const net of device.net ?? []) {
     addNet(root, `${bus}/net/${net.name}`, net);
-    link(root, `${bus}/net/${net.name}/device`, bus);
+    putLink(root, `${bus}/net/${net.name}/device`, bus);
   }
   for (const rdma of device.rdma ?? []) {
     const port = `${at}/infiniband/${rdma.name}/ports/${rdma.port}`;
@@ -144,7 +146,7 @@ export function addPciDevice(
     write(root, `${port}/state`, rdma.state);
     write(root, `${port}/rate`, rdma.rate);
     write(root, `${port}/gid_attrs/ndevs/0`, rdma.netdev);
-    link(root, `class/infiniband/${rdma.name}`, `${at}/infiniband/${rdma.name}`);
+    putLink(root, `class/infiniband/${rdma.name}`, `${at}/infiniband/${rdma.name}`);
   }
 }
 
@@ -221,9 +223,9 @@ function linkFunctions(root: string, device: PciFacts, folders: ReadonlyMap<stri
   const at = folders.get(device.address);
   if (at === undefined) return;
   for (const [n, vf] of (device.virtfns ?? []).entries()) {
-    link(root, `${at}/virtfn${n}`, folders.get(vf) ?? "");
+    putLink(root, `${at}/virtfn${n}`, folders.get(vf) ?? "");
   }
-  if (device.physfn) link(root, `${at}/physfn`, folders.get(device.physfn) ?? "");
+  if (device.physfn) putLink(root, `${at}/physfn`, folders.get(device.physfn) ?? "");
 }
 
 function addVirtual(root: string, virtual: VirtualFacts) {
@@ -253,30 +255,21 @@ function addNet(root: string, at: string, net: NetFacts) {
   write(root, `${at}/dev_port`, net.devPort ?? 0);
   write(root, `${at}/phys_port_name`, net.physPortName);
   write(root, `${at}/uevent`, `INTERFACE=${net.name}\nIFINDEX=${net.ifindex}`);
-  link(root, `class/net/${net.name}`, at);
+  putLink(root, `class/net/${net.name}`, at);
 }
 
 function linkStacked(root: string, machine: Pick<Machine, "pci" | "virtual">) {
   for (const net of machine.pci.flatMap((device) => device.net ?? [])) {
-    if (net.master) link(root, `class/net/${net.name}/master`, `class/net/${net.master}`);
+    if (net.master) putLink(root, `class/net/${net.name}/master`, `class/net/${net.master}`);
   }
   for (const upper of machine.virtual) {
     for (const lower of upper.lower) {
-      link(root, `class/net/${upper.name}/lower_${lower}`, `class/net/${lower}`);
-      link(root, `class/net/${lower}/upper_${upper.name}`, `class/net/${upper.name}`);
+      putLink(root, `class/net/${upper.name}/lower_${lower}`, `class/net/${lower}`);
+      putLink(root, `class/net/${lower}/upper_${upper.name}`, `class/net/${upper.name}`);
     }
   }
 }
 
 function write(root: string, path: string, value: string | number | null | undefined) {
-  if (value === null || value === undefined) return;
-  mkdirSync(dirname(join(root, path)), { recursive: true });
-  writeFileSync(join(root, path), `${value}\n`);
-}
-
-function link(root: string, path: string, target: string) {
-  const from = dirname(join(root, path));
-  mkdirSync(from, { recursive: true });
-  // Links inside folders that are links themselves (`class/net/<if>/master`) must be relative to the real folder.
-  symlinkSync(relative(realpathSync(from), join(realpathSync(root), target)), join(root, path));
+  if (value !== null && value !== undefined) putFile(root, path, value);
 }

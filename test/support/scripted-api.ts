@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { type Authority, createAuthority, type Identity } from "./certificates.ts";
+import { createTestCa, type TestCa } from "../../src/lib/lab/api-tls.ts";
+import { serverTls } from "./certificates.ts";
 
 /** One request as a script sees it. */
 export interface ScriptedRequest {
@@ -20,7 +21,7 @@ export type Script = (request: ScriptedRequest) => Response | Promise<Response>;
 export interface ScriptedApi extends AsyncDisposable {
   readonly server: string;
   readonly port: number;
-  readonly authority: Authority;
+  readonly authority: TestCa;
   /** A folder of this server's own, removed with it. */
   readonly folder: string;
   readonly requests: ScriptedRequest[];
@@ -37,10 +38,10 @@ export interface ScriptedApi extends AsyncDisposable {
 /** Serves TLS on loopback and answers by `script`, which a test may change at any time. */
 export async function serveScript(
   script: Script,
-  options: { identity?: (authority: Authority) => Promise<Identity>; askClient?: boolean } = {},
+  options: { identity?: typeof serverTls; askClient?: boolean } = {},
 ): Promise<ScriptedApi> {
-  const authority = await createAuthority();
-  const identity = await (options.identity ?? ((a) => a.issue()))(authority);
+  const authority = await createTestCa("test CA");
+  const identity = await (options.identity ?? serverTls)(authority);
   const folder = mkdtempSync(join(tmpdir(), "multinic-kube-"));
   const requests: ScriptedRequest[] = [];
   const server = Bun.serve({
@@ -50,7 +51,7 @@ export async function serveScript(
     development: false,
     error: () => new Response(null, { status: 500 }),
     tls: options.askClient
-      ? { ...identity, ca: authority.ca, requestCert: true, rejectUnauthorized: true }
+      ? { ...identity, ca: authority.certPem, requestCert: true, rejectUnauthorized: true }
       : { ...identity },
     async fetch(request) {
       const url = new URL(request.url);
@@ -75,7 +76,7 @@ export async function serveScript(
     folder,
     requests,
     script,
-    kubeconfig({ user = { token: "secret" }, cluster = {}, ca = authority.ca, file } = {}) {
+    kubeconfig({ user = { token: "secret" }, cluster = {}, ca = authority.certPem, file } = {}) {
       const path = join(folder, file ?? "kubeconfig");
       const data = { server: `https://127.0.0.1:${port}`, ...cluster };
       const authorities = { "certificate-authority-data": btoa(ca) };

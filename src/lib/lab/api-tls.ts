@@ -23,7 +23,7 @@ export interface TestCa {
 }
 
 /** Makes a certificate authority with P-256 keys, valid for 30 days, and two days back for clients whose clock is off. */
-export async function createTestCa(now = Date.now()): Promise<TestCa> {
+export async function createTestCa(name = "multinic-lab-ca"): Promise<TestCa> {
   // Loaded only now: it looks for the runtime's metadata functions the moment it is imported.
   const {
     BasicConstraintsExtension,
@@ -38,10 +38,11 @@ export async function createTestCa(now = Date.now()): Promise<TestCa> {
   const keyPem = async (key: CryptoKey) =>
     `${PemConverter.encode(await crypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY")}\n`;
   const keys = await newKeys();
+  const now = Date.now();
   const span = { notBefore: new Date(now - 2 * 86_400_000), notAfter: new Date(now + lifetimeMs) };
   const ca = await X509CertificateGenerator.createSelfSigned({
     ...span,
-    name: "CN=multinic-lab-ca",
+    name: `CN=${name}`,
     keys,
     signingAlgorithm: algorithm,
     serialNumber: "01",

@@ -1,5 +1,6 @@
-import { mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { mkdirSync, realpathSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { putFile, putLink } from "./systree.ts";
 import type { LabHost } from "./topology.ts";
 
 /** PCI identity of every NIC of the lab: a virtio network device (ids from the virtio specification, section 4.1.2). */
@@ -38,11 +39,14 @@ export function makeSysfs(root: string, host: LabHost): void {
 }
 
 /** Makes the files by which NVIDIA's driver names its GPUs, below a procfs root. */
-export function makeProcfs(root: string, host: LabHost): void {
+export function makeProcfs(
+  root: string,
+  { gpus }: { readonly gpus: readonly { readonly pciAddress: string; readonly uuid: string }[] },
+): void {
   rmSync(root, { recursive: true, force: true });
-  for (const { pciAddress, uuid } of host.gpus) {
+  for (const { pciAddress, uuid } of gpus) {
     const text = `Model: \t\t NVIDIA H100 80GB HBM3\nGPU UUID: \t ${uuid}\nBus Type: \t PCIe`;
-    file(root, `driver/nvidia/gpus/${pciAddress}/information`, text);
+    putFile(root, `driver/nvidia/gpus/${pciAddress}/information`, text);
   }
 }
 
@@ -50,11 +54,11 @@ export function makeProcfs(root: string, host: LabHost): void {
 export function addFunction(root: string, name: string, at: SysfsFunction): void {
   const device = addDevice(root, at, "020000");
   const net = `${device}/net/${name}`;
-  file(root, `${net}/type`, "1");
-  file(root, `${net}/speed`, String(at.speedMbps ?? 10_000));
-  file(root, `${net}/uevent`, `INTERFACE=${name}`);
-  link(root, `${net}/device`, device);
-  link(root, `class/net/${name}`, net);
+  putFile(root, `${net}/type`, "1");
+  putFile(root, `${net}/speed`, String(at.speedMbps ?? 10_000));
+  putFile(root, `${net}/uevent`, `INTERFACE=${name}`);
+  putLink(root, `${net}/device`, device);
+  putLink(root, `class/net/${name}`, net);
 }
 
 /** Takes a PCI function off the tree again. */
@@ -75,21 +79,21 @@ export function addDevice(root: string, at: SysfsFunction, pciClass: string): st
   const { pciAddress, path = ["pci0000:00"], driver = "virtio-pci" } = at;
   const own = { vendor: at.vendor ?? vendor, product: at.product ?? product };
   const device = `devices/${path.join("/")}/${pciAddress}`;
-  file(root, `${device}/class`, `0x${pciClass}`);
-  file(root, `${device}/vendor`, `0x${own.vendor}`);
-  file(root, `${device}/device`, `0x${own.product}`);
-  file(root, `${device}/numa_node`, String(at.numaNode));
+  putFile(root, `${device}/class`, `0x${pciClass}`);
+  putFile(root, `${device}/vendor`, `0x${own.vendor}`);
+  putFile(root, `${device}/device`, `0x${own.product}`);
+  putFile(root, `${device}/numa_node`, String(at.numaNode));
   const facts = [
     `DRIVER=${driver}`,
     `PCI_CLASS=${pciClass.replace(/^0/, "").toUpperCase()}`,
     `PCI_ID=${own.vendor}:${own.product}`.toUpperCase(),
     `PCI_SLOT_NAME=${pciAddress}`,
   ];
-  file(root, `${device}/uevent`, facts.join("\n"));
+  putFile(root, `${device}/uevent`, facts.join("\n"));
   mkdirSync(join(root, `bus/pci/drivers/${driver}`), { recursive: true });
-  link(root, `${device}/driver`, `bus/pci/drivers/${driver}`);
-  link(root, `${device}/subsystem`, "bus/pci");
-  link(root, `bus/pci/devices/${pciAddress}`, device);
+  putLink(root, `${device}/driver`, `bus/pci/drivers/${driver}`);
+  putLink(root, `${device}/subsystem`, "bus/pci");
+  putLink(root, `bus/pci/devices/${pciAddress}`, device);
   return device;
 }
 
@@ -99,19 +103,9 @@ function addVirtual(
   of: { type: "vlan" | "bond"; lower: readonly string[] },
 ): void {
   const net = `devices/virtual/net/${name}`;
-  file(root, `${net}/type`, "1");
-  file(root, `${net}/uevent`, `DEVTYPE=${of.type}\nINTERFACE=${name}`);
-  if (of.type === "bond") file(root, `${net}/bonding/slaves`, of.lower.join(" "));
-  for (const lower of of.lower) link(root, `${net}/lower_${lower}`, `class/net/${lower}`);
-  link(root, `class/net/${name}`, net);
-}
-
-function file(root: string, path: string, text: string): void {
-  mkdirSync(dirname(join(root, path)), { recursive: true });
-  writeFileSync(join(root, path), `${text}\n`);
-}
-
-function link(root: string, path: string, target: string): void {
-  mkdirSync(dirname(join(root, path)), { recursive: true });
-  symlinkSync(relative(dirname(join(root, path)), join(root, target)), join(root, path));
+  putFile(root, `${net}/type`, "1");
+  putFile(root, `${net}/uevent`, `DEVTYPE=${of.type}\nINTERFACE=${name}`);
+  if (of.type === "bond") putFile(root, `${net}/bonding/slaves`, of.lower.join(" "));
+  for (const lower of of.lower) putLink(root, `${net}/lower_${lower}`, `class/net/${lower}`);
+  putLink(root, `class/net/${name}`, net);
 }

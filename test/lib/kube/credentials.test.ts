@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { codeOf, explain } from "../../../src/lib/errors.ts";
 import { createKube } from "../../../src/lib/kube/client.ts";
 import { loadCredentials } from "../../../src/lib/kube/credentials.ts";
-import { createAuthority } from "../../support/certificates.ts";
+import { createTestCa } from "../../../src/lib/lab/api-tls.ts";
+import { expiredTls, serverTls, userOf } from "../../support/certificates.ts";
 import { json, pool, type ScriptedApi, serveScript, status } from "../../support/scripted-api.ts";
 
 /** Gets one pool: its resourceVersion, or the failure as `<code> <text>`. */
@@ -25,19 +26,19 @@ const answer = () => json(pool("a", "5"));
 test("loadCredentials trusts the kubeconfig's CA, and nothing else", async () => {
   await using api = await serveScript(answer);
   expect(await reach(api.kubeconfig())).toBe("5");
-  const other = await createAuthority("other CA");
-  expect(await reach(api.kubeconfig({ ca: other.ca, file: "other" }))).toStartWith(
+  const other = await createTestCa("other CA");
+  expect(await reach(api.kubeconfig({ ca: other.certPem, file: "other" }))).toStartWith(
     "Unavailable Cannot get IPPool a: ",
   );
   expect(api.requests.length).toBe(1);
 });
 
 test("loadCredentials refuses a server whose certificate is expired, or for another host, or from nobody", async () => {
-  const other = await createAuthority("other CA");
+  const other = await createTestCa("other CA");
   const cases: [string, Parameters<typeof serveScript>[1], string][] = [
-    ["expired", { identity: (a) => a.issue({ expired: true }) }, "expired"],
-    ["another host", { identity: (a) => a.issue({ hosts: ["10.9.9.9"] }) }, "ALTNAME"],
-    ["another CA", { identity: () => other.issue() }, "verify"],
+    ["expired", { identity: expiredTls }, "expired"],
+    ["another host", { identity: (a) => serverTls(a, { names: { ip: ["10.9.9.9"] } }) }, "ALTNAME"],
+    ["another CA", { identity: () => serverTls(other) }, "verify"],
   ];
   for (const [what, options, wanted] of cases) {
     await using api = await serveScript(answer, options);
@@ -50,7 +51,7 @@ test("loadCredentials refuses a server whose certificate is expired, or for anot
 
 test("loadCredentials honours tls-server-name", async () => {
   await using api = await serveScript(answer, {
-    identity: (a) => a.issue({ hosts: ["api.example"] }),
+    identity: (a) => serverTls(a, { names: { dns: ["api.example"] } }),
   });
   expect(await reach(api.kubeconfig())).toContain("ALTNAME");
   expect(await reach(api.kubeconfig({ cluster: { "tls-server-name": "api.example" } }))).toBe("5");
@@ -58,18 +59,10 @@ test("loadCredentials honours tls-server-name", async () => {
 
 test("loadCredentials sends a client certificate, and fails without one where it is asked for", async () => {
   await using api = await serveScript(answer, { askClient: true });
-  const alice = await api.authority.issue({ client: "alice" });
-  const user = {
-    "client-certificate-data": btoa(alice.cert),
-    "client-key-data": btoa(alice.key),
-  };
+  const user = userOf(await api.authority.client("alice"));
   expect(await reach(api.kubeconfig({ user }))).toBe("5");
   expect(await reach(api.kubeconfig({ user: {}, file: "without" }))).toStartWith("Unavailable");
-  const mallory = await (await createAuthority("other CA")).issue({ client: "alice" });
-  const forged = {
-    "client-certificate-data": btoa(mallory.cert),
-    "client-key-data": btoa(mallory.key),
-  };
+  const forged = userOf(await (await createTestCa("other CA")).client("alice"));
   expect(await reach(api.kubeconfig({ user: forged, file: "forged" }), 300)).toStartWith(
     "Unavailable",
   );
@@ -200,7 +193,7 @@ test("connectKube in a pod uses the service account's CA and token, directly", a
   await using api = await serveScript(answer);
   const folder = join(api.folder, "var/run/secrets/kubernetes.io/serviceaccount");
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "ca.crt"), api.authority.ca);
+  writeFileSync(join(folder, "ca.crt"), api.authority.certPem);
   writeFileSync(join(folder, "token"), "pod-token\n");
   writeFileSync(join(folder, "namespace"), "ns");
   const env = {
@@ -216,7 +209,7 @@ test("connectKube checks certificates whatever NODE_TLS_REJECT_UNAUTHORIZED says
   const env = { NODE_TLS_REJECT_UNAUTHORIZED: "0", HTTPS_PROXY: "http://127.0.0.1:9" };
   await using good = await serveScript(answer);
   expect(await inProcess(env, { kubeconfig: good.kubeconfig() })).toStartWith("5");
-  await using old = await serveScript(answer, { identity: (a) => a.issue({ expired: true }) });
+  await using old = await serveScript(answer, { identity: expiredTls });
   expect(await inProcess(env, { kubeconfig: old.kubeconfig() })).toStartWith(
     "Unavailable CERT_HAS_EXPIRED",
   );

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { createKube } from "../../../src/lib/kube/client.ts";
 import { loadCredentials } from "../../../src/lib/kube/credentials.ts";
+import { expiredTls } from "../../support/certificates.ts";
 import { json, pool, serveScript } from "../../support/scripted-api.ts";
 
 /** What a tunnel keeps of one connection: the far end, and bytes that came before it was open. */
@@ -49,7 +50,7 @@ test("loadCredentials goes through the kubeconfig's proxy-url, checking the serv
   expect((await kube.get("IPPool", "a"))?.metadata.resourceVersion).toBe("5");
   expect(proxy.targets).toEqual([`127.0.0.1:${api.port}`]);
   await using old = await serveScript(() => json(pool("a", "5")), {
-    identity: (a) => a.issue({ expired: true }),
+    identity: expiredTls,
   });
   const distrusted = createKube({
     credentials: await loadCredentials({ kubeconfig: old.kubeconfig({ cluster }) }),
