@@ -1,7 +1,8 @@
 import type { Cidr } from "../../src/lib/api/kinds.ts";
+import type { Route, Rule } from "../../src/lib/netlink/types.ts";
 import { type HostRoutesInput, planHostRoutes } from "../../src/lib/plan/hostroutes.ts";
 import type { HostRouteStep } from "../../src/lib/plan/routediff.ts";
-import { type HostRoute, type HostRule, sameSelection } from "../../src/lib/plan/routes.ts";
+import { sameSelection } from "../../src/lib/plan/routes.ts";
 
 /** Links of a host of the worked example. */
 export const links = new Map([
@@ -32,14 +33,14 @@ export function input(slices: Cidr[], more: Partial<HostRoutesInput> = {}): Host
 }
 
 /** Says a route as `ip route show table` does, with interface names of `links`. */
-function say(route: HostRoute): string {
+function say(route: Route): string {
   const [hop] = route.nexthops;
   const dev = [...links].find(([, link]) => link.index === hop?.oif)?.[0];
   const metric = route.metric === 0 ? "" : ` metric ${route.metric}`;
   return `${route.dst} via ${hop?.via} dev ${dev} proto ${route.protocol}${metric} table ${route.table}`;
 }
 /** Says a rule as `ip rule` does. */
-export const sayRule = (rule: HostRule) =>
+export const sayRule = (rule: Rule) =>
   `${rule.priority}: from ${rule.src ?? "all"}${rule.dst ? ` to ${rule.dst}` : ""} lookup ${rule.table}`;
 /** Says a step and what it is about. */
 export const sayStep = (step: HostRouteStep) =>
@@ -54,14 +55,14 @@ export const sayStep = (step: HostRouteStep) =>
 export const steps = (of: HostRoutesInput) => planHostRoutes(of).steps.map(sayStep);
 
 interface Node {
-  routes: HostRoute[];
-  rules: HostRule[];
+  routes: Route[];
+  rules: Rule[];
   recorded: Map<string, number>;
 }
 
 /** The kernel's own rules for what is the same route (table, dst, metric) and the same rule, and nicd's record. */
 function apply(node: Node, list: readonly HostRouteStep[]): void {
-  const key = ({ table, dst, metric }: HostRoute) => `${table} ${dst} ${metric}`;
+  const key = ({ table, dst, metric }: Route) => `${table} ${dst} ${metric}`;
   const routes = new Map(node.routes.map((route) => [key(route), route]));
   for (const step of list) {
     switch (step.kind) {

@@ -1,4 +1,5 @@
 import type { Family } from "../ip.ts";
+import { RTN_UNICAST } from "../netlink/routenumbers.ts";
 
 /** A route of table main, as far as the search for the default one needs it. */
 export interface MainRoute {
@@ -10,7 +11,6 @@ export interface MainRoute {
   readonly nexthops: readonly { readonly oif?: number }[];
 }
 
-const unicast = 1;
 const defaults = new Set(["0.0.0.0/0", "::/0"]);
 
 /**
@@ -18,7 +18,7 @@ const defaults = new Set(["0.0.0.0/0", "::/0"]);
  * IPv6's only when there is no IPv4 one. `unreachable` and `blackhole` defaults lead nowhere and do not count.
  */
 export function defaultRouteInterfaces(main: readonly MainRoute[]): readonly number[] {
-  const found = main.filter((route) => defaults.has(route.dst) && route.type === unicast);
+  const found = main.filter((route) => defaults.has(route.dst) && route.type === RTN_UNICAST);
   const family = found.some((route) => route.family === 4) ? 4 : 6;
   const own = found.filter((route) => route.family === family);
   const lowest = Math.min(...own.map((route) => route.metric));

@@ -1,16 +1,10 @@
 import type { Cidr, MultiNicNetwork } from "../api/kinds.ts";
 import { overlaps, parsePrefix } from "../ip.ts";
+import { FR_ACT_TO_TBL } from "../netlink/routenumbers.ts";
+import type { Route, Rule } from "../netlink/types.ts";
 import { type Finding, finding } from "./finding.ts";
 import { type HostRoutesPlan, planHostRoutes } from "./hostroutes.ts";
-import {
-  type HostRoute,
-  type HostRule,
-  type KernelRoutes,
-  lookupAction,
-  ourProtocol,
-  routeKey,
-  rulePriority,
-} from "./routes.ts";
+import { type KernelRoutes, ourProtocol, routeKey, rulePriority } from "./routes.ts";
 import { routeText, ruleText } from "./routetext.ts";
 import { isReserved, type NamedTable } from "./tablechoice.ts";
 
@@ -38,7 +32,7 @@ const collect = "multinic gc";
 export function examineRoutes(seen: RoutesSeen): Finding[] {
   const plan = planOf(seen);
   const names = new Map(seen.links.map(({ index, name }) => [index, name]));
-  const say = (route: HostRoute) => routeText(route, names);
+  const say = (route: Route) => routeText(route, names);
   const out: Finding[] = examineMasters(seen);
   for (const step of plan.steps) {
     const of = step.network === "" ? "" : ` of network ${step.network}`;
@@ -112,7 +106,7 @@ function examineMasters(seen: RoutesSeen): Finding[] {
 function foreigners(
   plan: HostRoutesPlan,
   { kernel }: RoutesSeen,
-  say: (route: HostRoute) => string,
+  say: (route: Route) => string,
 ): Finding[] {
   const ours = new Map(
     plan.networks.flatMap(({ table, adopted, name }) =>
@@ -136,7 +130,7 @@ function foreigners(
   }
   for (const rule of kernel.rules) {
     const network = ours.get(rule.table);
-    if (network === undefined || rule.action !== lookupAction || rule.priority === rulePriority)
+    if (network === undefined || rule.action !== FR_ACT_TO_TBL || rule.priority === rulePriority)
       continue;
     const what = `rule ${ruleText(rule)} leads into the table of network ${network}`;
     const mend = `ip${six(rule)} rule del priority ${rule.priority} table ${rule.table}`;
@@ -160,7 +154,7 @@ function shadows(plan: HostRoutesPlan, { kernel }: RoutesSeen): Finding[] {
         if (rule.priority === 0 && rule.table === 255) continue;
         if (rule.iif !== undefined || rule.oif !== undefined) continue;
         if (!meets(rule.src, mine.src) || !meets(rule.dst, mine.dst)) continue;
-        if (rule.action === lookupAction && !leads(rule, mine, kernel)) continue;
+        if (rule.action === FR_ACT_TO_TBL && !leads(rule, mine, kernel)) continue;
         const what = `rule ${ruleText(rule)} comes before ${ruleText(mine)} of network ${name} and takes its packets`;
         const mend = `ip${six(rule)} rule del priority ${rule.priority}`;
         out.push(finding("RuleShadowed", `${ruleText(rule)} ${ruleText(mine)}`, { what, mend }));
@@ -171,7 +165,7 @@ function shadows(plan: HostRoutesPlan, { kernel }: RoutesSeen): Finding[] {
 }
 
 /** A table without a route to the network's addresses sends the packet on to the next rule. */
-function leads(rule: HostRule, mine: HostRule, kernel: KernelRoutes): boolean {
+function leads(rule: Rule, mine: Rule, kernel: KernelRoutes): boolean {
   const subnet = mine.src ?? mine.dst;
   return kernel.routes.some(
     (route) =>
@@ -185,6 +179,6 @@ function meets(a: string | undefined, b: string | undefined): boolean {
   return one === undefined || other === undefined || overlaps(one, other);
 }
 
-function routeSubject(route: HostRoute): string {
+function routeSubject(route: Route): string {
   return `${routeKey(route)} table ${route.table}`;
 }

@@ -1,15 +1,8 @@
 import { containsPrefix, parsePrefix } from "../ip.ts";
+import { FR_ACT_TO_TBL, RTN_UNICAST } from "../netlink/routenumbers.ts";
+import type { Route, Rule } from "../netlink/types.ts";
 import { type HostRouteStep, planRules, planTable, Steps } from "./routediff.ts";
-import {
-  byTable,
-  type HostRoute,
-  type HostRule,
-  type KernelRoutes,
-  lookupAction,
-  ourProtocol,
-  rulePriority,
-  unicast,
-} from "./routes.ts";
+import { byTable, type KernelRoutes, ourProtocol, rulePriority } from "./routes.ts";
 import {
   type ChosenTable,
   chooseTables,
@@ -108,8 +101,8 @@ export function planHostRoutes(input: HostRoutesInput): HostRoutesPlan {
 }
 
 interface Ownership {
-  readonly route: (route: HostRoute) => boolean;
-  readonly rule: (rule: HostRule) => boolean;
+  readonly route: (route: Route) => boolean;
+  readonly rule: (rule: Rule) => boolean;
 }
 
 function ownership({ table, adopted }: ChosenTable, wish?: WantedRoutes): Ownership {
@@ -126,12 +119,12 @@ function ownership({ table, adopted }: ChosenTable, wish?: WantedRoutes): Owners
       route.protocol === ourProtocol ||
       (adopted &&
         route.protocol === 3 &&
-        route.type === unicast &&
+        route.type === RTN_UNICAST &&
         route.nexthops[0]?.via !== undefined &&
         within(route.dst)),
     rule: (rule) =>
       rule.table === table &&
-      rule.action === lookupAction &&
+      rule.action === FR_ACT_TO_TBL &&
       rule.iif === undefined &&
       rule.oif === undefined &&
       (rule.priority === rulePriority ||
@@ -168,7 +161,7 @@ function removeOrphans(steps: Steps, kept: ReadonlySet<number>, kernel: KernelRo
   }
   for (const rule of kernel.rules) {
     const { priority, action, table } = rule;
-    if (priority !== rulePriority || action !== lookupAction || !inRange(table)) continue;
+    if (priority !== rulePriority || action !== FR_ACT_TO_TBL || !inRange(table)) continue;
     if (kept.has(table)) continue;
     // A table in which only somebody else keeps routes is his, and so may be the rule.
     if (orphaned.has(table) || !foreign.has(table))

@@ -1,12 +1,13 @@
-import { type HostRoute, type HostRule, routeKey, sameRoute, sameSelection } from "./routes.ts";
+import type { Route, Rule } from "../netlink/types.ts";
+import { routeKey, sameRoute, sameSelection } from "./routes.ts";
 
 export type HostRouteStep =
   | { readonly kind: "recordTable"; readonly network: string; readonly table: number }
-  | { readonly kind: "deleteRule" | "addRule"; readonly network: string; readonly rule: HostRule }
+  | { readonly kind: "deleteRule" | "addRule"; readonly network: string; readonly rule: Rule }
   | {
       readonly kind: "add" | "replace" | "delete";
       readonly network: string;
-      readonly route: HostRoute;
+      readonly route: Route;
     }
   | { readonly kind: "releaseTable"; readonly network: string };
 
@@ -36,13 +37,13 @@ export function planRules(
   steps: Steps,
   network: string,
   of: {
-    readonly wanted: readonly HostRule[];
-    readonly present: readonly HostRule[];
+    readonly wanted: readonly Rule[];
+    readonly present: readonly Rule[];
     readonly adopted: boolean;
-    readonly ours: (rule: HostRule) => boolean;
+    readonly ours: (rule: Rule) => boolean;
   },
 ): void {
-  const satisfies = (rule: HostRule, want: HostRule) =>
+  const satisfies = (rule: Rule, want: Rule) =>
     sameSelection(rule, want) && (of.adopted || rule.priority === want.priority);
   for (const rule of of.present) {
     if (of.ours(rule) && !of.wanted.some((want) => satisfies(rule, want)))
@@ -59,20 +60,20 @@ export function planTable(
   steps: Steps,
   network: string,
   of: {
-    readonly wanted: readonly HostRoute[];
-    readonly present: readonly HostRoute[];
-    readonly ours: (route: HostRoute) => boolean;
+    readonly wanted: readonly Route[];
+    readonly present: readonly Route[];
+    readonly ours: (route: Route) => boolean;
   },
 ): string[] {
   const failures: string[] = [];
-  const here = new Map<string, HostRoute[]>();
+  const here = new Map<string, Route[]>();
   for (const route of of.present) {
     const key = routeKey(route);
     const list = here.get(key);
     if (list) list.push(route);
     else here.set(key, [route]);
   }
-  const settled = new Set<HostRoute>();
+  const settled = new Set<Route>();
   for (const route of of.wanted) {
     const rivals = here.get(routeKey(route)) ?? [];
     const exact = rivals.find((rival) => sameRoute(rival, route));

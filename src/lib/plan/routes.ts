@@ -1,52 +1,21 @@
 import type { Family } from "../ip.ts";
+import type { Route, Rule } from "../netlink/types.ts";
 
 /** Marks every route that is ours (RTPROT_* above 4 are for anyone; ip prints `proto 77`). */
 export const ourProtocol = 77;
 /** Priority of our rules: after `local`, before `main`. */
 export const rulePriority = 30_000;
-/** RTN_UNICAST */
-export const unicast = 1;
-/** FR_ACT_TO_TBL: `lookup`. */
-export const lookupAction = 1;
 /** What the kernel gives an IPv6 route without a metric (IP6_RT_PRIO_USER); IPv4 has 0. */
 export const metricOf: Readonly<Record<Family, number>> = { 4: 0, 6: 1024 };
 
-/** A route as rtnetlink says it; the same shape as netlink's `Route`, which this layer may not import. */
-export interface HostRoute {
-  family: Family;
-  dst: string;
-  table: number;
-  protocol: number;
-  type: number;
-  scope: number;
-  metric: number;
-  prefsrc?: string;
-  mtu?: number;
-  advmss?: number;
-  nexthops: { via?: string; oif?: number; weight?: number; onlink?: boolean }[];
-}
-
-/** A rule as rtnetlink says it; the same shape as netlink's `Rule`. */
-export interface HostRule {
-  family: Family;
-  priority: number;
-  src?: string;
-  dst?: string;
-  iif?: string;
-  oif?: string;
-  table: number;
-  protocol: number;
-  action: number;
-}
-
 /** Routes and rules of both families, all tables. */
 export interface KernelRoutes {
-  readonly routes: readonly HostRoute[];
-  readonly rules: readonly HostRule[];
+  readonly routes: readonly Route[];
+  readonly rules: readonly Rule[];
 }
 
 /** Tells whether a route in the kernel is just what is wanted. */
-export function sameRoute(is: HostRoute, wanted: HostRoute): boolean {
+export function sameRoute(is: Route, wanted: Route): boolean {
   const [hop] = is.nexthops;
   const [want] = wanted.nexthops;
   return (
@@ -66,12 +35,12 @@ export function sameRoute(is: HostRoute, wanted: HostRoute): boolean {
 }
 
 /** What the kernel takes two routes of one table for the same by. */
-export function routeKey(route: HostRoute): string {
+export function routeKey(route: Route): string {
   return `${route.dst} ${route.metric}`;
 }
 
 /** Tells whether two rules select the same packets for the same table. */
-export function sameSelection(a: HostRule, b: HostRule): boolean {
+export function sameSelection(a: Rule, b: Rule): boolean {
   return (
     a.family === b.family &&
     a.table === b.table &&
@@ -84,8 +53,8 @@ export function sameSelection(a: HostRule, b: HostRule): boolean {
 }
 
 /** Groups routes by table. */
-export function byTable(routes: readonly HostRoute[]): Map<number, HostRoute[]> {
-  const tables = new Map<number, HostRoute[]>();
+export function byTable(routes: readonly Route[]): Map<number, Route[]> {
+  const tables = new Map<number, Route[]>();
   for (const route of routes) {
     const list = tables.get(route.table);
     if (list) list.push(route);

@@ -1,6 +1,7 @@
 import type { NetworkRoutesStatus } from "../api/kinds.ts";
+import type { Route } from "../netlink/types.ts";
 import type { NetworkRoutes } from "./hostroutes.ts";
-import { type HostRoute, type KernelRoutes, routeKey, sameRoute, sameSelection } from "./routes.ts";
+import { type KernelRoutes, routeKey, sameRoute, sameSelection } from "./routes.ts";
 
 /** How many failures a report names; the rest is counted. */
 const named = 8;
@@ -21,7 +22,7 @@ export function routeStatus(
     readonly inUse: (network: string, podCIDR: string) => boolean;
   },
 ): NetworkRoutesStatus[] {
-  const index = new Map<string, HostRoute[]>();
+  const index = new Map<string, Route[]>();
   for (const route of after.routes) {
     const key = `${route.table} ${routeKey(route)}`;
     const list = index.get(key);

@@ -1,8 +1,9 @@
+import { FR_ACT_TO_TBL } from "../netlink/routenumbers.ts";
+import type { Route, Rule } from "../netlink/types.ts";
 import type { HostRouteStep } from "./routediff.ts";
-import { type HostRoute, type HostRule, lookupAction } from "./routes.ts";
 
 /** Writes a route as `ip route` does; `names` = links' names by index. */
-export function routeText(route: HostRoute, names: ReadonlyMap<number, string>): string {
+export function routeText(route: Route, names: ReadonlyMap<number, string>): string {
   const [hop] = route.nexthops;
   const via = hop?.via === undefined ? "" : ` via ${hop.via}`;
   const dev = hop?.oif === undefined ? "" : ` dev ${names.get(hop.oif) ?? hop.oif}`;
@@ -10,11 +11,11 @@ export function routeText(route: HostRoute, names: ReadonlyMap<number, string>):
 }
 
 /** Writes a rule as `ip rule` does. */
-export function ruleText(rule: HostRule): string {
+export function ruleText(rule: Rule): string {
   const to = rule.dst === undefined ? "" : ` to ${rule.dst}`;
   const iif = rule.iif === undefined ? "" : ` iif ${rule.iif}`;
   const oif = rule.oif === undefined ? "" : ` oif ${rule.oif}`;
-  const what = rule.action === lookupAction ? `lookup ${rule.table}` : `action ${rule.action}`;
+  const what = rule.action === FR_ACT_TO_TBL ? `lookup ${rule.table}` : `action ${rule.action}`;
   return `${rule.priority}: from ${rule.src ?? "all"}${to}${iif}${oif} ${what}`;
 }
 

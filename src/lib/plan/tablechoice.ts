@@ -1,11 +1,6 @@
-import {
-  byTable,
-  type HostRule,
-  type KernelRoutes,
-  lookupAction,
-  ourProtocol,
-  rulePriority,
-} from "./routes.ts";
+import { FR_ACT_TO_TBL } from "../netlink/routenumbers.ts";
+import type { Rule } from "../netlink/types.ts";
+import { byTable, type KernelRoutes, ourProtocol, rulePriority } from "./routes.ts";
 
 /** Routing tables that are ours to give. */
 const firstTable = 30_000;
@@ -43,7 +38,7 @@ export function isReserved(table: number): boolean {
  * the one an earlier version named after it; else the lowest number of our range that no route and no rule uses.
  */
 export function chooseTables(
-  wanted: readonly { readonly name: string; readonly rules: readonly HostRule[] }[],
+  wanted: readonly { readonly name: string; readonly rules: readonly Rule[] }[],
   recorded: ReadonlyMap<string, number>,
   seen: { readonly kernel: KernelRoutes; readonly named: readonly NamedTable[] },
 ): { tables: Map<string, ChosenTable>; failures: Map<string, string> } {
@@ -51,7 +46,7 @@ export function chooseTables(
   const failures = new Map<string, string>();
   const taken = new Set(recorded.values());
   const routes = byTable(seen.kernel.routes);
-  const ruled = new Map<number, HostRule[]>();
+  const ruled = new Map<number, Rule[]>();
   for (const rule of seen.kernel.rules)
     ruled.set(rule.table, [...(ruled.get(rule.table) ?? []), rule]);
   const holdsForeign = (table: number) =>
@@ -64,8 +59,8 @@ export function chooseTables(
       tables.set(name, { table: known, adopted: !inRange(known), fresh: false });
       continue;
     }
-    const selects = (rule: HostRule) =>
-      rule.action === lookupAction && rules.some((want) => sameSelectors(want, rule));
+    const selects = (rule: Rule) =>
+      rule.action === FR_ACT_TO_TBL && rules.some((want) => sameSelectors(want, rule));
     const lost = seen.kernel.rules.find(
       (rule) =>
         rule.priority === rulePriority &&
@@ -94,11 +89,11 @@ export function chooseTables(
 }
 
 /** Tells whether a rule has no selector at all, as an earlier version wrote for networks without subnet. */
-export function isCatchAll(rule: HostRule): boolean {
+export function isCatchAll(rule: Rule): boolean {
   return [rule.src, rule.dst, rule.iif, rule.oif].every((selector) => selector === undefined);
 }
 
-function sameSelectors(a: HostRule, b: HostRule): boolean {
+function sameSelectors(a: Rule, b: Rule): boolean {
   return (
     a.family === b.family &&
     a.src === b.src &&

@@ -8,15 +8,9 @@ import {
   parseAddress,
   parsePrefix,
 } from "../ip.ts";
-import {
-  type HostRoute,
-  type HostRule,
-  lookupAction,
-  metricOf,
-  ourProtocol,
-  rulePriority,
-  unicast,
-} from "./routes.ts";
+import { FR_ACT_TO_TBL, RTN_UNICAST } from "../netlink/routenumbers.ts";
+import type { Route, Rule } from "../netlink/types.ts";
+import { metricOf, ourProtocol, rulePriority } from "./routes.ts";
 
 /** A network as its slices say it. */
 export interface RoutedNetwork {
@@ -35,8 +29,8 @@ export interface RoutingHost {
 /** What one network wants of this host; tables are filled in later (`table: 0`). */
 export interface WantedRoutes {
   readonly name: string;
-  readonly routes: readonly HostRoute[];
-  readonly rules: readonly HostRule[];
+  readonly routes: readonly Route[];
+  readonly rules: readonly Rule[];
   /** Routes that cannot be wanted now, because their NIC is away or down. */
   readonly blocked: number;
   readonly failures: readonly string[];
@@ -78,8 +72,8 @@ interface Peers {
 function peerRoutes(
   slices: readonly Cidr[],
   { host, own, mine, failures }: Peers,
-): { routes: HostRoute[]; blocked: number } {
-  const claims = new Map<string, { peer: CidrHost; route: HostRoute }>();
+): { routes: Route[]; blocked: number } {
+  const claims = new Map<string, { peer: CidrHost; route: Route }>();
   const blocked = new Map<string, number>();
   for (const entry of slices.flatMap((slice) => slice.spec.cidr)) {
     const master = own.get(planeKey(entry))?.interfaceName;
@@ -124,8 +118,8 @@ function wantedRules(
   subnet: string,
   pods: readonly Prefix[],
   to: { readonly hostAccess: boolean; readonly failures: string[] },
-): HostRule[] {
-  const rules: HostRule[] = [];
+): Rule[] {
+  const rules: Rule[] = [];
   for (const text of subnet === "" ? pods.map(formatPrefix) : subnet.split(",")) {
     const prefix = parsePrefix(text.trim());
     if (!prefix || prefix.length === 0) {
@@ -139,7 +133,7 @@ function wantedRules(
       priority: rulePriority,
       table: 0,
       protocol: 0,
-      action: lookupAction,
+      action: FR_ACT_TO_TBL,
     };
     rules.push({ ...rule, src: cidr });
     if (to.hostAccess && subnet !== "") rules.push({ ...rule, dst: cidr });
@@ -150,13 +144,13 @@ function wantedRules(
 function peerRoute(
   family: Family,
   to: { readonly dst: string; readonly via: string; readonly oif: number },
-): HostRoute {
+): Route {
   return {
     family,
     dst: to.dst,
     table: 0,
     protocol: ourProtocol,
-    type: unicast,
+    type: RTN_UNICAST,
     scope: 0,
     metric: metricOf[family],
     nexthops: [{ via: to.via, oif: to.oif }],

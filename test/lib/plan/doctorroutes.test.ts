@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { Cidr } from "../../../src/lib/api/kinds.ts";
+import type { Route, Rule } from "../../../src/lib/netlink/types.ts";
 import { examineRoutes, type RoutesSeen } from "../../../src/lib/plan/doctorroutes.ts";
-import type { HostRoute, HostRule, KernelRoutes } from "../../../src/lib/plan/routes.ts";
+import type { KernelRoutes } from "../../../src/lib/plan/routes.ts";
 import { input, links, settled } from "../../support/hostroutes.ts";
 import { dualStack, workedExample } from "../../support/slices.ts";
 
@@ -30,7 +31,7 @@ function without<T>(list: readonly T[]): T[] {
   return list.slice(1);
 }
 
-const route: HostRoute = {
+const route: Route = {
   family: 4,
   dst: "192.168.200.0/24",
   table: 30000,
@@ -40,8 +41,8 @@ const route: HostRoute = {
   metric: 0,
   nexthops: [{ via: "10.0.1.2", oif: 3 }],
 };
-const rule: HostRule = { family: 4, priority: 100, table: 254, protocol: 0, action: 1 };
-const main: HostRoute = { ...route, dst: "0.0.0.0/0", table: 254, protocol: 4 };
+const rule: Rule = { family: 4, priority: 100, table: 254, protocol: 0, action: 1 };
+const main: Route = { ...route, dst: "0.0.0.0/0", table: 254, protocol: 4 };
 
 const names = (seen: RoutesSeen) => examineRoutes(seen).map(({ name, mend }) => [name, mend]);
 

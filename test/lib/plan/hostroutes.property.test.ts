@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import type { Route, Rule } from "../../../src/lib/netlink/types.ts";
 import { type HostRoutesInput, planHostRoutes } from "../../../src/lib/plan/hostroutes.ts";
-import type { HostRoute, HostRule } from "../../../src/lib/plan/routes.ts";
 import { input, sayStep, settled } from "../../support/hostroutes.ts";
 import { type Random, random } from "../../support/random.ts";
 import { slice } from "../../support/slices.ts";
@@ -68,7 +68,7 @@ function anyInput(dice: Random): HostRoutesInput {
   const recorded = new Map<string, number>();
   for (const name of ["a", "b", "gone"])
     if (dice.int(2) === 0) recorded.set(name, 30000 + recorded.size + dice.int(2) * 5);
-  const routes = new Map<string, HostRoute>();
+  const routes = new Map<string, Route>();
   for (let i = dice.int(12); i > 0; i--) {
     const table = 30000 + dice.int(7);
     const dst = `10.${100 + dice.int(3)}.${dice.int(5)}.0/24`;
@@ -76,7 +76,7 @@ function anyInput(dice: Random): HostRoutesInput {
     const route = { family: 4 as const, dst, table, type: 1, scope: 0, metric: 0, nexthops: [hop] };
     routes.set(`${table} ${dst}`, { ...route, protocol: dice.pick([77, 77, 4]) });
   }
-  const rules = Array.from({ length: dice.int(3) }, (_, i): HostRule => {
+  const rules = Array.from({ length: dice.int(3) }, (_, i): Rule => {
     const base = { family: 4 as const, protocol: 0, action: 1, src: `172.${16 + i}.0.0/16` };
     return { ...base, priority: 10 + dice.int(900), table: dice.pick([254, 30001, 30005, 7]) };
   });

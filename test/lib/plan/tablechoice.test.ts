@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import type { Route, Rule } from "../../../src/lib/netlink/types.ts";
 import { planHostRoutes } from "../../../src/lib/plan/hostroutes.ts";
-import type { HostRoute, HostRule } from "../../../src/lib/plan/routes.ts";
 import { input, sayRule, sayStep, settled, steps } from "../../support/hostroutes.ts";
 import { slice, workedExample } from "../../support/slices.ts";
 
 describe("chooseTables, as planHostRoutes uses it", () => {
-  const foreignRoute: HostRoute = {
+  const foreignRoute: Route = {
     family: 4,
     dst: "203.0.113.0/24",
     table: 30000,
@@ -15,7 +15,7 @@ describe("chooseTables, as planHostRoutes uses it", () => {
     metric: 0,
     nexthops: [{ via: "10.0.1.254", oif: 3 }],
   };
-  const rule = (more: Partial<HostRule>): HostRule => ({
+  const rule = (more: Partial<Rule>): Rule => ({
     family: 4,
     priority: 30000,
     table: 30000,
@@ -83,7 +83,7 @@ describe("chooseTables, as planHostRoutes uses it", () => {
   });
 
   describe("with what v1.3.x left", () => {
-    const old = (dst: string, via: string, oif: number): HostRoute => ({
+    const old = (dst: string, via: string, oif: number): Route => ({
       ...foreignRoute,
       dst,
       table: 100,
