@@ -1,4 +1,4 @@
-import type { PreviewOutcome, PreviewSeen } from "../lib/plan/preview.ts";
+import type { PreviewOutcome, PreviewSeen } from "../lib/plan/cidr-preview.ts";
 import type { Flags, Io, Verb } from "./verb.ts";
 
 const preview: Verb = {
@@ -39,7 +39,7 @@ const preview: Verb = {
       for (const problem of asked.problems) io.err(problem);
       return 2;
     }
-    const { planPreview } = await import("../lib/plan/preview.ts");
+    const { planPreview } = await import("../lib/plan/cidr-preview.ts");
     const outcome = planPreview(asked.seen);
     await print(outcome, String(flags["output"]), io);
     for (const { path, problem } of outcome.faults) io.err(path ? `${path}: ${problem}` : problem);
@@ -61,7 +61,7 @@ async function print(outcome: PreviewOutcome, format: string, io: Io): Promise<v
     const { stringify } = await import("yaml");
     io.out(stringify(outcome.preview).trimEnd());
   } else {
-    const { previewTable } = await import("../lib/plan/previewtable.ts");
+    const { previewTable } = await import("../lib/plan/cidr-previewtable.ts");
     io.out(previewTable(outcome));
   }
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { doctor } from "../lib/diag/doctor.ts";
 import { connectKube } from "../lib/kube/connect.ts";
 import { isInCluster } from "../lib/kube/incluster.ts";
-import { doctorReport } from "../lib/plan/doctorreport.ts";
+import { doctorReport } from "../lib/plan/doctor-report.ts";
 import { daemonSettings, nodePaths } from "../lib/settings.ts";
 import type { Flags, Io } from "./verb.ts";
 

@@ -8,7 +8,7 @@ import { watchKernel } from "../../src/lib/linux/monitor.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { createDiscovery, type NicDiscovery } from "../../src/lib/nicd/discovery.ts";
 import { NicRates } from "../../src/lib/nicd/rates.ts";
-import type { Discovery } from "../../src/lib/plan/discovery.ts";
+import type { Discovery } from "../../src/lib/plan/nic-discovery.ts";
 import { addPciDevice, type PciFacts } from "../support/machine.ts";
 import { kernelHas, type Scratch, scratch } from "../support/netns.ts";
 

@@ -1,7 +1,7 @@
 import type { Cidr } from "../../src/lib/api/kinds.ts";
 import type { Route, Rule } from "../../src/lib/netlink/types.ts";
-import { type HostRoutesInput, planHostRoutes } from "../../src/lib/plan/hostroutes.ts";
-import type { HostRouteStep } from "../../src/lib/plan/routediff.ts";
+import type { HostRouteStep } from "../../src/lib/plan/route-diff.ts";
+import { type HostRoutesInput, planHostRoutes } from "../../src/lib/plan/route-hostroutes.ts";
 import { sameSelection } from "../../src/lib/plan/routes.ts";
 
 /** Links of a host of the worked example. */

@@ -1,5 +1,5 @@
 import type { HostInterfaceRow } from "../../src/lib/api/kinds.ts";
-import { type SelectionInput, selectNics } from "../../src/lib/plan/selection.ts";
+import { type SelectionInput, selectNics } from "../../src/lib/plan/choice-selection.ts";
 
 /** A row of a HostInterface; "" leaves a field out. */
 export const row = (

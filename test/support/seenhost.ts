@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hasPciDevice, readDevice } from "../../src/lib/linux/devices.ts";
-import { nothingListed, planDiscovery, type SeenHost } from "../../src/lib/plan/discovery.ts";
+import { nothingListed, planDiscovery, type SeenHost } from "../../src/lib/plan/nic-discovery.ts";
 import {
   type Machine,
   machineAddresses,

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import type { RunningHost } from "../../src/lib/lab/hosts.ts";
 import type { Lab } from "../../src/lib/lab/lab.ts";
-import type { Examined, Finding } from "../../src/lib/plan/finding.ts";
+import type { Examined, Finding } from "../../src/lib/plan/doctor-finding.ts";
 import { program } from "./labinside.ts";
 
 /** One address and who holds it: `host namespace address`. */

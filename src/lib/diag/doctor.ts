@@ -1,7 +1,7 @@
 import { explain, Failure } from "../errors.ts";
 import type { Kube } from "../kube/kube.ts";
-import { examineObjects } from "../plan/doctorobjects.ts";
-import { type Examined, type Finding, persisting, sorted } from "../plan/finding.ts";
+import { type Examined, type Finding, persisting, sorted } from "../plan/doctor-finding.ts";
+import { examineObjects } from "../plan/doctor-objects.ts";
 import type { Sha256 } from "../plan/names.ts";
 import type { NodePaths } from "../settings.ts";
 import { lookAtNode } from "./nodelook.ts";

@@ -4,9 +4,9 @@ import { parsePodArgs } from "../api/pod-args.ts";
 import { Failure, type Fault, InvalidInput } from "../errors.ts";
 import type { Kube, PodObject } from "../kube/kube.ts";
 import type { ExplainReply, ExplainRequest } from "../node/contract.ts";
-import { explained } from "../plan/explained.ts";
+import { explained } from "../plan/choice-explained.ts";
+import { selectNics } from "../plan/choice-selection.ts";
 import { linkTypes } from "../plan/hostnics.ts";
-import { selectNics } from "../plan/selection.ts";
 
 /** What objects say of a choice. */
 export interface ObjectsExplained {

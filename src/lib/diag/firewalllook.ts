@@ -1,7 +1,7 @@
 import { explain } from "../errors.ts";
-import type { FirewallChain } from "../plan/firewall.ts";
-import { readIptables } from "../plan/iptablesrules.ts";
-import { readNftables } from "../plan/nftrules.ts";
+import type { FirewallChain } from "../plan/doctor-firewall.ts";
+import { readIptables } from "../plan/doctor-iptablesrules.ts";
+import { readNftables } from "../plan/doctor-nftrules.ts";
 
 /** How long a firewall's program may take (ms). */
 const patienceMs = 10_000;

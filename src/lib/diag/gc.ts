@@ -5,7 +5,7 @@ import { openKernel } from "../linux/rtnetlink.ts";
 import { NodeClient } from "../node/client.ts";
 import type { MendReply, MendRequest } from "../node/contract.ts";
 import { socketPath } from "../node/paths.ts";
-import { leakedLinks } from "../plan/doctorlinks.ts";
+import { leakedLinks } from "../plan/doctor-links.ts";
 import type { SeenNamespace, SeenPodLink } from "../plan/held.ts";
 import type { NodePaths } from "../settings.ts";
 import { lookAtNamespaces } from "./namespaces.ts";

@@ -1,7 +1,7 @@
 import { explain } from "../errors.ts";
 import type { Kube, PodObject } from "../kube/kube.ts";
 import type { RecordReply } from "../node/contract.ts";
-import type { ObjectsSeen } from "../plan/doctorobjects.ts";
+import type { ObjectsSeen } from "../plan/doctor-objects.ts";
 import { hostnameLabel, labelValue, type Sha256 } from "../plan/names.ts";
 
 /** What was read of the API, and the pods of the node that was asked for. */

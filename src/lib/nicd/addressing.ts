@@ -1,7 +1,7 @@
 import { Failure } from "../errors.ts";
 import { type Family, parseAddress, parseAddressWithLength, parsePrefix } from "../ip.ts";
 import { AddressPool } from "../plan/allocation.ts";
-import type { ChosenNic } from "../plan/selection.ts";
+import type { ChosenNic } from "../plan/choice-selection.ts";
 import type { AddressRecord } from "./attachmentrecord.ts";
 import type { Records } from "./records.ts";
 import type { NodePool } from "./view.ts";

@@ -12,7 +12,7 @@ import {
   type GcReply,
   type GcRequest,
 } from "../node/contract.ts";
-import type { Selection } from "../plan/selection.ts";
+import type { Selection } from "../plan/choice-selection.ts";
 import { Addressing } from "./addressing.ts";
 import {
   type AttachmentRecord,

@@ -1,11 +1,11 @@
 import type { MultiNicNetworkSpec } from "../api/kinds.ts";
 import { Failure } from "../errors.ts";
 import { type AttachRequest, faultCode, type NetworkRef } from "../node/contract.ts";
-import type { HeldNic } from "../plan/heldnics.ts";
+import type { HeldNic } from "../plan/choice-heldnics.ts";
+import type { MasterUse } from "../plan/choice-masteruse.ts";
+import { devicesOfNetwork } from "../plan/choice-poddevices.ts";
+import { type Selection, selectNics } from "../plan/choice-selection.ts";
 import { linkTypes } from "../plan/hostnics.ts";
-import type { MasterUse } from "../plan/masteruse.ts";
-import { devicesOfNetwork } from "../plan/poddevices.ts";
-import { type Selection, selectNics } from "../plan/selection.ts";
 import type { NicHolds } from "./nicholds.ts";
 import { type PodHardware, unknownDevices } from "./podhardware.ts";
 import type { NodeView } from "./view.ts";

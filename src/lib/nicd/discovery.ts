@@ -4,14 +4,14 @@ import type { Clock } from "../kube/clock.ts";
 import { type DeviceFacts, hasDevice, hasPciDevice, readDevice } from "../linux/devices.ts";
 import type { Kernel, KernelEvent } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
+import { sameValue } from "../plan/hostinterface.ts";
 import {
   type Discovery,
   type DiscoveryMemory,
   nothingListed,
   planDiscovery,
   type SeenHost,
-} from "../plan/discovery.ts";
-import { sameValue } from "../plan/hostinterface.ts";
+} from "../plan/nic-discovery.ts";
 
 /** Events within this time of the first are taken together: far below the second that the API may be behind. */
 const gatherMs = 50;

@@ -1,6 +1,6 @@
 import type { Explained } from "../api/explained.ts";
 import type { ExplainReply, ExplainRequest } from "../node/contract.ts";
-import { explained } from "../plan/explained.ts";
+import { explained } from "../plan/choice-explained.ts";
 import type { Attachments } from "./attachments.ts";
 import { refOf, wantsHardware } from "./choice.ts";
 import type { LastRefusals } from "./lastrefusals.ts";

@@ -1,4 +1,4 @@
-import type { MasterUse } from "../plan/masteruse.ts";
+import type { MasterUse } from "../plan/choice-masteruse.ts";
 import type { AttachmentRecord } from "./attachmentrecord.ts";
 import type { Records } from "./records.ts";
 

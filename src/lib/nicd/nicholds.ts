@@ -1,4 +1,4 @@
-import { type HeldNic, movingTypes } from "../plan/heldnics.ts";
+import { type HeldNic, movingTypes } from "../plan/choice-heldnics.ts";
 import type { AttachmentRecord } from "./attachmentrecord.ts";
 import type { Records } from "./records.ts";
 

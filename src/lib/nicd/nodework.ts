@@ -12,8 +12,8 @@ import {
   type SaidCondition,
   sameValue,
 } from "../plan/hostinterface.ts";
+import { busiestStat, type NicStat, type Rates } from "../plan/nic-rates.ts";
 import type { Pace } from "../plan/pace.ts";
-import { busiestStat, type NicStat, type Rates } from "../plan/rates.ts";
 import type { NodePaths } from "../settings.ts";
 import type { Attachments } from "./attachments.ts";
 import type { Collector } from "./collector.ts";

@@ -5,8 +5,8 @@ import { readGpuUuids } from "../linux/nvidiagpus.ts";
 import { readPciPlace } from "../linux/pciplaces.ts";
 import type { Log } from "../log.ts";
 import { faultCode, type PodRef } from "../node/contract.ts";
-import { type Gpu, isPciAddress, type PciPlace, sysfsPci } from "../plan/closeness.ts";
-import type { PodDevice } from "../plan/poddevices.ts";
+import { type Gpu, isPciAddress, type PciPlace, sysfsPci } from "../plan/choice-closeness.ts";
+import type { PodDevice } from "../plan/choice-poddevices.ts";
 import { listPodResources } from "./podresources.ts";
 
 /** Where the node tells of devices. */

@@ -1,6 +1,6 @@
 import type { Client } from "@grpc/grpc-js";
 import { Failure } from "../errors.ts";
-import type { PodDevice } from "../plan/poddevices.ts";
+import type { PodDevice } from "../plan/choice-poddevices.ts";
 import { type ProtoField, protoFields } from "./protobuf.ts";
 
 /** gRPC status UNIMPLEMENTED: the kubelet does not know this version. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../kube/clock.ts";
 import type { Kernel } from "../linux/kernel.ts";
-import { type Counters, type Rates, ratesBetween, ratesMoved } from "../plan/rates.ts";
+import { type Counters, type Rates, ratesBetween, ratesMoved } from "../plan/nic-rates.ts";
 
 /** How often rates are measured and, when they moved, published. */
 export const rateIntervalMs = 60_000;

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import type { Allocation } from "../api/kinds.ts";
 import type { AttachmentKey } from "../node/contract.ts";
-import type { MasterUse } from "../plan/masteruse.ts";
+import type { MasterUse } from "../plan/choice-masteruse.ts";
 import type { AttachmentRecord } from "./attachmentrecord.ts";
 
 interface AttachmentRow {

@@ -4,12 +4,16 @@ import { faultPoint } from "../faultpoint.ts";
 import type { Store } from "../kube/kube.ts";
 import type { Kernel, KernelEvent } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
-import { type HostRoutesInput, type HostRoutesPlan, planHostRoutes } from "../plan/hostroutes.ts";
-import type { HostRouteStep } from "../plan/routediff.ts";
+import type { HostRouteStep } from "../plan/route-diff.ts";
+import {
+  type HostRoutesInput,
+  type HostRoutesPlan,
+  planHostRoutes,
+} from "../plan/route-hostroutes.ts";
+import { routeStatus } from "../plan/route-status.ts";
+import { inRange } from "../plan/route-tablechoice.ts";
+import { stepText } from "../plan/route-text.ts";
 import { type KernelRoutes, ourProtocol, rulePriority } from "../plan/routes.ts";
-import { routeStatus } from "../plan/routestatus.ts";
-import { stepText } from "../plan/routetext.ts";
-import { inRange } from "../plan/tablechoice.ts";
 import { readTableNames, writeTableNames } from "./rtnames.ts";
 
 /** Route changes in one send; between two batches requests of pods are served. */

@@ -16,7 +16,7 @@ export class RoutingTables {
       .all();
   }
 
-  /** Keeps the number that plan/tablechoice.ts chose for a network; throws when another network has it. */
+  /** Keeps the number that plan/route-tablechoice.ts chose for a network; throws when another network has it. */
   adopt(network: string, id: number): void {
     const owner = this.#db
       .query<{ network: string }, [number]>("SELECT network FROM tables WHERE id = ?")

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, Failure } from "../errors.ts";
-import type { NamedTable } from "../plan/tablechoice.ts";
+import type { NamedTable } from "../plan/route-tablechoice.ts";
 
 /** iproute2 reads every `*.conf` of `rt_tables.d/` beside `rt_tables` (ip-route(8)). */
 const folder = "rt_tables.d";

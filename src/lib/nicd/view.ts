@@ -6,8 +6,8 @@ import type {
   MultiNicNetwork,
   MultiNicNetworkSpec,
 } from "../api/kinds.ts";
-import type { NicState } from "../plan/nicload.ts";
-import type { Rates } from "../plan/rates.ts";
+import type { NicState } from "../plan/choice-nicload.ts";
+import type { Rates } from "../plan/nic-rates.ts";
 import type { Store } from "./store.ts";
 
 /** A pool of this node, with its object's name. */

@@ -7,8 +7,8 @@ import type {
   NetworkAttachmentDefinition,
 } from "../api/kinds.ts";
 import type { NamespaceObject, NodeObject } from "../kube/kube.ts";
+import { overlappingSubnets } from "../plan/cidr-overlap.ts";
 import { configName, countingConfig } from "../plan/countingconfig.ts";
-import { overlappingSubnets } from "../plan/overlap.ts";
 import type { Deps } from "./deps.ts";
 import type { Unreadable } from "./readable.ts";
 import { networkOf } from "./stores.ts";

@@ -1,10 +1,10 @@
 import type { Cidr, CidrConfig, HostInterface, IPPool } from "../api/kinds.ts";
 import type { Fault } from "../errors.ts";
-import { networkPaths, parseBlocks } from "./blocks.ts";
-import { type Layout, layOut } from "./layout.ts";
+import { networkPaths, parseBlocks } from "./cidr-blocks.ts";
+import { type Layout, layOut } from "./cidr-layout.ts";
+import { type InUse, podCIDRsInUse, type Row, useKey } from "./cidr-rows.ts";
+import { buildSlices, isSliceOf, sliceSteps } from "./cidr-slices.ts";
 import type { Sha256 } from "./names.ts";
-import { type InUse, podCIDRsInUse, type Row, useKey } from "./rows.ts";
-import { buildSlices, isSliceOf, sliceSteps } from "./slices.ts";
 
 /** What planning a network's CIDR looks at. */
 export interface CidrsSeen {

@@ -6,7 +6,7 @@ import type {
   NetworkRoutesStatus,
 } from "../api/kinds.ts";
 import { apiVersion, type Condition, unmanagedLabel } from "../api/meta.ts";
-import type { NicStat } from "./rates.ts";
+import type { NicStat } from "./nic-rates.ts";
 
 /** A condition as its owner says it; when it changed is worked out here. */
 export type SaidCondition = Omit<Condition, "lastTransitionTime">;

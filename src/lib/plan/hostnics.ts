@@ -1,8 +1,8 @@
 import type { HostInterface } from "../api/kinds.ts";
 import type { Family } from "../ip.ts";
+import { canonicalizer } from "./cidr-rows.ts";
 import { compareNames } from "./names.ts";
-import { compareNics } from "./nics.ts";
-import { canonicalizer } from "./rows.ts";
+import { compareNics } from "./nic-links.ts";
 
 /** A NIC's place on a net. */
 export interface NicNet {

@@ -1,9 +1,9 @@
 import type { Cidr, HostInterface, IPPool, IPPoolSpec } from "../api/kinds.ts";
 import { apiVersion } from "../api/meta.ts";
 import type { Prefix } from "../ip.ts";
-import { poolExcludes, specialAddresses } from "./excludes.ts";
+import { poolExcludes, specialAddresses } from "./cidr-excludes.ts";
+import { canonicalText, podCIDRsInUse, useKey } from "./cidr-rows.ts";
 import { hostnameLabel, labelValue, netnameLabel, poolNameOf, type Sha256 } from "./names.ts";
-import { canonicalText, podCIDRsInUse, useKey } from "./rows.ts";
 import { same } from "./same.ts";
 
 /** What planning a network's IPPools looks at. */

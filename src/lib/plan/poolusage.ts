@@ -1,6 +1,6 @@
 import type { IPPoolSpec } from "../api/kinds.ts";
 import { bits, parseAddress, parsePrefix, prefixOf, size } from "../ip.ts";
-import { countIndexes, coveredIndexes, mergeRanges, mergeSpans } from "./spans.ts";
+import { countIndexes, coveredIndexes, mergeRanges, mergeSpans } from "./cidr-spans.ts";
 
 /** At most so many addresses of a podCIDR are used, counted from its first one. */
 const window = 2n ** 16n;

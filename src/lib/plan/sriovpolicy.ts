@@ -2,8 +2,8 @@ import { type SriovNetworkNodePolicy, sriovApiVersion, sriovNamespace } from "..
 import type { MultiNicNetwork } from "../api/kinds.ts";
 import { generatedLabel } from "../api/meta.ts";
 import { type GeneratedPlan, planGenerated } from "./generated.ts";
+import { type DevicesSeen, rootDevices } from "./nic-rootdevices.ts";
 import { argValues } from "./pluginkeys.ts";
-import { type DevicesSeen, rootDevices } from "./rootdevices.ts";
 import { sriovResource } from "./sriovnetwork.ts";
 
 /** Fields of the policy's spec that are ours. */

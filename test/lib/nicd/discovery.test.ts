@@ -6,7 +6,7 @@ import type { KernelEvent } from "../../../src/lib/linux/kernel.ts";
 import { silentLog } from "../../../src/lib/log.ts";
 import type { LinkAddress, Route } from "../../../src/lib/netlink/types.ts";
 import { createDiscovery, touchesDiscovery } from "../../../src/lib/nicd/discovery.ts";
-import { graceMs } from "../../../src/lib/plan/discovery.ts";
+import { graceMs } from "../../../src/lib/plan/nic-discovery.ts";
 import { createTestClock } from "../../support/clock.ts";
 import {
   machineAddresses,

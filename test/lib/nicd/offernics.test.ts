@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { InterfaceStatus } from "../../../src/lib/api/kinds.ts";
 import { offerNics } from "../../../src/lib/nicd/offernics.ts";
-import type { Discovery } from "../../../src/lib/plan/discovery.ts";
+import type { Discovery } from "../../../src/lib/plan/nic-discovery.ts";
 import { attachRequest, host1, testNode } from "../../support/attachments.ts";
 
 test("offerNics offers no NIC that was moved into a pod, until it is back", () => {

@@ -8,7 +8,7 @@ import {
   type HardwarePaths,
   readPodHardware,
 } from "../../../src/lib/nicd/podhardware.ts";
-import { selectNics } from "../../../src/lib/plan/selection.ts";
+import { selectNics } from "../../../src/lib/plan/choice-selection.ts";
 import { readMachine, writeProcfs, writeSysfs } from "../../support/machine.ts";
 import { podResourcesAnswer, servePodResources } from "../../support/podresources.ts";
 

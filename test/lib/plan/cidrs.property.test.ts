@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { containsPrefix, overlaps, type Prefix, parsePrefix } from "../../../src/lib/ip.ts";
-import { parseRange } from "../../../src/lib/plan/blocks.ts";
-import { readSlices } from "../../../src/lib/plan/rows.ts";
+import { parseRange } from "../../../src/lib/plan/cidr-blocks.ts";
+import { readSlices } from "../../../src/lib/plan/cidr-rows.ts";
 import { networkConfig, World } from "../../support/plan-world.ts";
 import { type Random, random } from "../../support/random.ts";
 
