@@ -2,5 +2,5 @@ import { describe } from "bun:test";
 import { guestCases } from "../support/guestcases.ts";
 
 describe("RDMA under QEMU", () => {
-  guestCases({ files: ["./test/qemu/guest/rdma.ts"], seconds: 500, guest: "qemu" });
+  guestCases({ files: ["./test/qemu/guest/rdma.ts"], seconds: 560, guest: "qemu" });
 });

@@ -15,7 +15,8 @@ import { host1 } from "../../support/attachments.ts";
 import { type CniNode, cniNode, macvlanConfig } from "../../support/cni.ts";
 import { type Scratch, scratch } from "../../support/netns.ts";
 
-const patience = 120_000;
+// An emulated processor on a busy machine has needed more than two minutes to set up.
+const patience = 300_000;
 let at: CniNode;
 
 function run(...command: string[]): void {
