@@ -13,6 +13,7 @@ import { deviceSteps } from "./steps-devices.ts";
 import { endSteps } from "./steps-ends.ts";
 import { imageSteps } from "./steps-image.ts";
 import { installSteps } from "./steps-install.ts";
+import { memorySteps } from "./steps-memory.ts";
 import { nodeSteps } from "./steps-nodes.ts";
 import { podSteps } from "./steps-pods.ts";
 import { troubleSteps, troublesCounted } from "./steps-troubles.ts";
@@ -58,6 +59,7 @@ function tellStory(): void {
     image: toolsImage,
   }));
   nodeSteps(story);
+  memorySteps(story);
   endSteps(story);
 
   test("the cluster's end leaves no process, cgroup or folder", async () => {
