@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { matrixNode } from "../support/attachmentmatrix.ts";
 import { host1 } from "../support/attachments.ts";
 import { type CniNode, cniNode, macvlanConfig } from "../support/cni.ts";
 import { kernelHas, missing, type Scratch, scratch } from "../support/netns.ts";
@@ -53,6 +54,31 @@ describe.if(able)("multi-nic-ipam under the reference macvlan", () => {
     for (const _ of [1, 2]) expect((await at.call({ ...call, command: "DEL" })).exitCode).toBe(0);
     expect(inUse()).toEqual([]);
   });
+});
+
+describe.if(able)("multi-nic-ipam under the reference macvlan, on NICs of both families", () => {
+  const networks = [
+    ["IPv4", "net4", ["192.168.64.1/18"]],
+    ["IPv6", "net6", ["fd00:a8:0:4000::1/50"]],
+    ["dual stack", "net46", ["192.168.64.1/18", "fd00:a8:0:4000::1/50"]],
+  ] as const;
+  test.each(networks)(
+    "gives addresses of the network's families: %s",
+    async (_families, name, ips) => {
+      await using both = await matrixNode("ipam6");
+      using pod = scratch("ipam6");
+      const ipam = { type: "multi-nic-ipam" };
+      const config = { cniVersion: "1.0.0", name, type: "macvlan", master: "eth2", ipam };
+      const call = { program: reference, containerID: "ipam6", netns: pod.netns.path, config };
+      const added = await both.call({ ...call, command: "ADD" });
+      expect([added.json["msg"], added.json["ips"]]).toEqual([
+        undefined,
+        ips.map((address) => ({ address, interface: 0 })),
+      ]);
+      expect((await both.call({ ...call, command: "DEL" })).exitCode).toBe(0);
+      expect(both.node.attachments.list()).toEqual([]);
+    },
+  );
 });
 
 describe.if(able)("multi-nic with the reference plugins", () => {

@@ -135,22 +135,26 @@ describe.if(able)("LentNics", () => {
     pod.kernel.setLink(index, { netnsFd: host.netns.fd });
   }
 
-  test("gives a NIC that comes back after its DEL its own again: name, altnames, addresses, routes", () => {
-    const before = seen(host);
-    node.attachments.attach(request);
-    moveIn();
-    node.attachments.detach(request);
-    expect(seen(host).link).toBeUndefined();
-    comeBack();
-    expect(host.kernel.link("net1-0")).toBeDefined();
-    node.lent?.restore();
-    expect(seen(host)).toEqual(before);
-    // Once: what the user takes off later stays off.
-    const eth1 = host.kernel.link("eth1")?.index ?? 0;
-    host.kernel.deleteAddress(eth1, "10.0.1.77/24");
-    node.lent?.restore();
-    expect(seen(host).addresses).not.toContain("10.0.1.77/24");
-  });
+  const types = ["host-device", "mellanox", "sriov"];
+  test.each(types)(
+    "gives a NIC that comes back after its DEL its own again: name, altnames, addresses, routes (%s)",
+    (pluginType) => {
+      const before = seen(host);
+      node.attachments.attach({ ...request, ref: { ...request.ref, pluginType } });
+      moveIn();
+      node.attachments.detach(request);
+      expect(seen(host).link).toBeUndefined();
+      comeBack();
+      expect(host.kernel.link("net1-0")).toBeDefined();
+      node.lent?.restore();
+      expect(seen(host)).toEqual(before);
+      // Once: what the user takes off later stays off.
+      const eth1 = host.kernel.link("eth1")?.index ?? 0;
+      host.kernel.deleteAddress(eth1, "10.0.1.77/24");
+      node.lent?.restore();
+      expect(seen(host).addresses).not.toContain("10.0.1.77/24");
+    },
+  );
 
   test("does so after a restart of nicd and after one of the node, whose pods are gone", () => {
     const before = seen(host);

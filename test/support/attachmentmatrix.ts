@@ -31,7 +31,7 @@ const planes = {
 const subnets = { 4: "192.168.0.0/16", 6: "fd00:a8::/48" };
 
 /** Makes a host with two dual-stack NICs, and pools for a network of each family and of both. */
-export function matrixNode(label: string): Promise<CniNode> {
+export async function matrixNode(label: string): Promise<CniNode> {
   // Without PCI addresses, so that host-device takes a NIC by its name.
   const rows: HostInterfaceRow[] = masters.flatMap((master, i) =>
     ([4, 6] as const).map((family) => {
@@ -52,7 +52,17 @@ export function matrixNode(label: string): Promise<CniNode> {
       }),
     ),
   );
-  return cniNode(label, { nics: rows, pools });
+  const made = await cniNode(label, { nics: rows, pools });
+  for (const families of ["IPv4", "IPv6", "dual stack"] as const) {
+    const subnet = familiesOf(families).map((family) => subnets[family]);
+    made.node.view.put({
+      apiVersion: "multinic.fms.io/v1",
+      kind: "MultiNicNetwork",
+      metadata: { name: networkOf(families) },
+      spec: { ipam: "{}", plugin: { type: "macvlan" }, subnet: subnet.join(",") },
+    });
+  }
+  return made;
 }
 
 /**

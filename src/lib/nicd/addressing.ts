@@ -1,10 +1,11 @@
 import { Failure } from "../errors.ts";
 import { type Family, parseAddress, parseAddressWithLength, parsePrefix } from "../ip.ts";
+import type { NetworkRef } from "../node/contract.ts";
 import { AddressPool } from "../plan/allocation.ts";
 import type { ChosenNic } from "../plan/choice-selection.ts";
 import type { AddressRecord } from "./attachmentrecord.ts";
 import type { Records } from "./records.ts";
-import type { NodePool } from "./view.ts";
+import type { NodePool, NodeView } from "./view.ts";
 
 /** What an attachment's addresses are taken from. */
 export interface AddressRequest {
@@ -100,6 +101,20 @@ export class Addressing {
       slot.given = record(slot, slot.pool.take(address));
     }
   }
+}
+
+/**
+ * Says which pools an attachment may take from: by its definition, and by the network itself where a foreign plugin's
+ * configuration, which calls multi-nic-ipam, says nothing.
+ */
+export function poolsFrom(
+  { network, ref }: { readonly network: string; readonly ref: NetworkRef },
+  view: Pick<NodeView, "network" | "pools">,
+): Pick<AddressRequest, "network" | "subnet" | "masterNets" | "pools"> {
+  const spec = view.network(network);
+  const masterNets = ref.masterNets.length > 0 ? ref.masterNets : (spec?.masterNets ?? []);
+  const subnet = ref.subnet || (spec?.subnet ?? "");
+  return { network, subnet, masterNets, pools: view.pools(network) };
 }
 
 /**

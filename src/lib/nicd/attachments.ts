@@ -13,7 +13,7 @@ import {
   type GcRequest,
 } from "../node/contract.ts";
 import type { Selection } from "../plan/choice-selection.ts";
-import { Addressing } from "./addressing.ts";
+import { Addressing, poolsFrom } from "./addressing.ts";
 import {
   type AttachmentRecord,
   addressesOf,
@@ -205,9 +205,7 @@ export class Attachments {
       );
     }
     const { nics, reason } = this.choose(request, hardware);
-    const pools = view.pools(network);
-    const { subnet, masterNets } = ref;
-    const from = { network, subnet, masterNets, nics, ips: request.ips, pools };
+    const from = { ...poolsFrom(request, view), nics, ips: request.ips };
     const addresses = ref.pooled ? this.#addressing.give(from, at) : [];
     return {
       ...keyOf(request),

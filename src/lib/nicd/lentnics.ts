@@ -9,6 +9,13 @@ import type { Store } from "./store.ts";
 
 /** Plugin types that move the NIC itself, which loses its addresses and routes on the way, and its name when the pod is lost. */
 const lending: ReadonlySet<string> = new Set(["host-device", "mellanox"]);
+
+/** A virtual function gets all but its addresses back from its plugin; it has any only where those are the pod's. */
+function lends({ pluginType, interfaces }: AttachmentRecord): boolean {
+  if (pluginType === "sriov") return interfaces.every(({ addresses }) => addresses.length === 0);
+  return lending.has(pluginType);
+}
+
 /** The kind of object that a note is stored as. */
 export const lentNote = "LentNic";
 
@@ -40,7 +47,7 @@ export class LentNics {
 
   /** Notes an attachment's NICs before they are moved; belongs into the transaction that records the attachment. */
   lend(record: AttachmentRecord): void {
-    if (!lending.has(record.pluginType)) return;
+    if (!lends(record)) return;
     const { kernel, store } = this.#deps;
     const links = kernel.links();
     const addresses = kernel.addresses();
@@ -58,7 +65,7 @@ export class LentNics {
 
   /** Returns what was noted of an attachment's NICs, by the note's name. */
   notesOf(record: AttachmentRecord): Record<string, string> {
-    if (!lending.has(record.pluginType)) return {};
+    if (!lends(record)) return {};
     const names = new Set(record.interfaces.map(keyOf));
     const notes = this.#deps.store.objects(lentNote).filter(({ name }) => names.has(name));
     return Object.fromEntries(notes.map(({ name, json }) => [name, json]));
@@ -76,7 +83,7 @@ export class LentNics {
       const held = new Set(
         store.records
           .list()
-          .filter(({ pluginType }) => lending.has(pluginType))
+          .filter(lends)
           .flatMap(({ interfaces }) => interfaces.map(keyOf)),
       );
       for (const { name, json } of notes) if (!held.has(name)) this.#restore(name, readNote(json));

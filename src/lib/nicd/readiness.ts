@@ -1,6 +1,6 @@
 import { explain } from "../errors.ts";
 import type { StatusReply, StatusRequest } from "../node/contract.ts";
-import { poolsOf } from "./addressing.ts";
+import { poolsFrom, poolsOf } from "./addressing.ts";
 import type { Attachments } from "./attachments.ts";
 import type { NodeView } from "./view.ts";
 
@@ -19,9 +19,7 @@ export function readiness(
     const { nics } = attachments.preview(request);
     if (ref.pooled) {
       for (const nic of nics) {
-        const { subnet, masterNets } = ref;
-        const from = { network, subnet, masterNets, pools: view.pools(network) };
-        for (const { spec } of poolsOf(nic, from)) {
+        for (const { spec } of poolsOf(nic, poolsFrom(request, view))) {
           const pool = attachments.addressing.pool(spec);
           if (!pool.full) continue;
           reasons.push(`pool ${spec.name} is full: ${pool.used} in use of ${pool.usable} usable`);
