@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { multinic, TestLab } from "../support/lab.ts";
+import { multinic, TestLab, until } from "../support/lab.ts";
 
 /** One host like an HGX H100 machine: eth1–eth8 one below each GPU's switch (400 Gbit/s), eth9 and eth10 BlueField-3 (200). */
 let lab: TestLab;
@@ -119,6 +119,11 @@ test("costOpt: the slowest that carries the target, until it is full; refused wh
   const refused = await lab.try("lab", "pod", "add", "c6", "--networks", networks);
   expect(refused.code).toBe(1);
   expect(refused.err).toContain("No NICs for network costopt carry 900Gbps");
+  await until(
+    "the Event",
+    () => lab.kubectl("get", "events", "-n", "default"),
+    (events) => /NoBandwidth\s.*c6\s.*costopt carry 900Gbps/.test(events),
+  );
   const told = await explain("--pod", "default/c6");
   expect(told.code).toBe(1);
   expect(told.out).toContain("network costopt: refused on host1");

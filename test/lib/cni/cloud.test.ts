@@ -72,6 +72,20 @@ describe("openCloud", () => {
     expect(at.pauses).toEqual([]);
   });
 
+  const advice = [
+    ["InsufficientCidrBlocks", "no address or prefix left"],
+    ["PrivateIpAddressLimitExceeded", "more interfaces, or a larger type"],
+    ["InvalidParameterValue", "is the address in the interface's own subnet"],
+    ["UnauthorizedOperation", "the permission ec2:DescribeNetworkInterfaces"],
+    ["OperationNotPermitted", "use one that is yours"],
+    ["ExpiredToken", "is the time set"],
+  ];
+  test.each(advice)("says of %s what to do", async (code, words) => {
+    await using at = world();
+    at.fake.refuse.push(code);
+    expect(await failure(at.cloud.eni(nic))).toContain(words);
+  });
+
   test("opens a new session when its own has run out, once", async () => {
     await using at = world();
     const { imds } = at.fake;

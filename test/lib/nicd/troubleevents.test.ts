@@ -27,6 +27,7 @@ test.each([
   ["102", "PoolFull"],
   ["103", "NICInOtherUse"],
   ["105", "AddressRefused"],
+  ["106", "NoBandwidth"],
   ["SQLITE_FULL", "AttachFailed"],
 ])("tellPod says code %s as %s", (code, reason) => {
   const request = attachRequest("a");
