@@ -1,10 +1,13 @@
+import type { Ran } from "../diag/iperf.ts";
 import { Failure } from "../errors.ts";
-import type { RunningHost } from "./hosts.ts";
 import type { LabHost } from "./topology.ts";
 
 /** What NVIDIA's device plugin calls whole GPUs. */
 export const gpuResource = "nvidia.com/gpu";
 const record = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
+
+/** Runs a program on the host, to its end. */
+type Exec = (command: readonly string[], options?: { stdin?: string }) => Promise<Ran>;
 
 /**
  * The devices of a lab host and which pod has which, kept where a kubelet keeps it and in its form: nicd reads them there. A
@@ -12,10 +15,10 @@ const record = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
  */
 export class HostDevices {
   readonly #host: LabHost;
-  readonly #exec: RunningHost["exec"];
+  readonly #exec: Exec;
   readonly #holders = new Map<string, string>();
 
-  constructor({ host, exec }: Pick<RunningHost, "host" | "exec">) {
+  constructor({ host, exec }: { host: LabHost; exec: Exec }) {
     this.#host = host;
     this.#exec = exec;
   }

@@ -1,3 +1,4 @@
+import type { Cidr, CidrConfig, HostInterface, IPPool } from "../api/kinds.ts";
 import type { Fault } from "../errors.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../ip.ts";
 import { type Blocks, familiesOf, networkPaths, podBlock } from "./cidr-blocks.ts";
@@ -8,9 +9,25 @@ import { decodePod, rebuild } from "./cidr-rebuild.ts";
 import { type InUse, type Row, readSlices, type Stored, useKey } from "./cidr-rows.ts";
 import { covers } from "./cidr-spans.ts";
 import { wantedNets } from "./cidr-wanted.ts";
-import type { CidrsSeen } from "./cidrs.ts";
 import { hostNics } from "./hostnics.ts";
+import type { Sha256 } from "./names.ts";
 import { compareNames } from "./names.ts";
+
+/** What planning a network's CIDR looks at. */
+export interface CidrsSeen {
+  /** As the network says it now; masterNets [] = every plane that hosts have. */
+  readonly config: CidrConfig;
+  readonly rails?: boolean | undefined;
+  /** This network's CIDR objects, whatever made them. */
+  readonly slices: readonly Cidr[];
+  /** Of all hosts, unmanaged ones too. */
+  readonly hostInterfaces: readonly HostInterface[];
+  /** Names of the node objects; undefined = not known now: then nothing is reclaimed and nothing shrinks. */
+  readonly liveNodes: ReadonlySet<string> | undefined;
+  /** IPPools; those of other networks are left out here. */
+  readonly pools: readonly IPPool[];
+  readonly sha256: Sha256;
+}
 
 /** A network laid out: who has which podCIDR. */
 export interface Layout {

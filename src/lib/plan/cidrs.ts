@@ -1,26 +1,9 @@
-import type { Cidr, CidrConfig, HostInterface, IPPool } from "../api/kinds.ts";
+import type { Cidr, CidrConfig } from "../api/kinds.ts";
 import type { Fault } from "../errors.ts";
 import { networkPaths, parseBlocks } from "./cidr-blocks.ts";
-import { type Layout, layOut } from "./cidr-layout.ts";
+import { type CidrsSeen, type Layout, layOut } from "./cidr-layout.ts";
 import { type InUse, podCIDRsInUse, type Row, useKey } from "./cidr-rows.ts";
 import { buildSlices, isSliceOf, sliceSteps } from "./cidr-slices.ts";
-import type { Sha256 } from "./names.ts";
-
-/** What planning a network's CIDR looks at. */
-export interface CidrsSeen {
-  /** As the network says it now; masterNets [] = every plane that hosts have. */
-  readonly config: CidrConfig;
-  readonly rails?: boolean | undefined;
-  /** This network's CIDR objects, whatever made them. */
-  readonly slices: readonly Cidr[];
-  /** Of all hosts, unmanaged ones too. */
-  readonly hostInterfaces: readonly HostInterface[];
-  /** Names of the node objects; undefined = not known now: then nothing is reclaimed and nothing shrinks. */
-  readonly liveNodes: ReadonlySet<string> | undefined;
-  /** IPPools; those of other networks are left out here. */
-  readonly pools: readonly IPPool[];
-  readonly sha256: Sha256;
-}
 
 /** A write of one slice, whole, with the resourceVersion it was planned from. */
 export interface CidrStep {
