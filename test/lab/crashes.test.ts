@@ -266,10 +266,10 @@ for (const [i, point] of rebooting.entries()) {
   });
 }
 
-test("nicd whose record is deleted under running pods refuses to start, says the way out, and serves again after a reboot", async () => {
+test("nicd whose record and journal are deleted under running pods refuses to start, says the way out, and serves again after a reboot", async () => {
   await add("pod");
   await stopped();
-  await lab.on("host1", "rm /var/lib/multinic/state.db*");
+  await lab.on("host1", "rm /var/lib/multinic/state.db* /run/multinic/journal");
   const { ended } = await armed("none", false);
   expect(await ended).toBe("ended with 1");
   expect(await lab.on("host1", "cat /run/armed.log")).toContain("drain the node and reboot it");
