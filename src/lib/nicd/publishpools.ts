@@ -1,4 +1,5 @@
 import type { Allocation, IPPool } from "../api/kinds.ts";
+import { codeOf } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { Controller, Next } from "../kube/controller.ts";
 import { source } from "../kube/controller.ts";
@@ -21,6 +22,9 @@ export const longestBackoffMs = 30_000;
 
 /** Changes of a pool within this time become one write: a burst of pods is a handful of writes. */
 const coalesceMs = 100;
+
+/** Writes of one pool until its turn ends: each is of a version read after the last was refused. */
+const attempts = 5;
 
 /**
  * Makes the controller that mirrors this node's allocations into its IPPools, afterwards and with resourceVersion
@@ -79,13 +83,29 @@ export function poolsBehind({
 }
 
 async function mirror(name: string, deps: PublishPoolsDeps): Promise<Next> {
-  const pool = deps.pools.get(name);
-  if (!pool || pool.metadata.deletionTimestamp !== undefined) return "done";
-  const wanted = deps.attachments.allocationsOf(pool.spec.netAttachDef, pool.spec.podCIDR);
+  const seen = deps.pools.get(name);
+  let pool = seen;
+  for (let attempt = 1; ; attempt++) {
+    if (!pool || pool.metadata.deletionTimestamp !== undefined) return "done";
+    // A range that went to another host meanwhile is his pool now, under the same name.
+    if (pool.spec.hostName !== seen?.spec.hostName) return "done";
+    try {
+      await write(pool, deps);
+      return "done";
+    } catch (error) {
+      if (codeOf(error) !== "Conflict" || attempt === attempts) throw error;
+      // The copy is old, and where the watch has lost an event it stays so until its next audit.
+      pool = await deps.kube.get("IPPool", name);
+    }
+  }
+}
+
+async function write(pool: IPPool, { kube, attachments }: PublishPoolsDeps): Promise<void> {
+  const { name, resourceVersion } = pool.metadata;
+  const wanted = attachments.allocationsOf(pool.spec.netAttachDef, pool.spec.podCIDR);
   if (!sameAllocations(pool.spec.allocations, wanted)) {
-    const { resourceVersion } = pool.metadata;
     faultPoint("nicd.pool.begin");
-    await deps.kube.patch("IPPool", name, {
+    await kube.patch("IPPool", name, {
       metadata: { resourceVersion },
       spec: { allocations: wanted },
     });
@@ -93,10 +113,9 @@ async function mirror(name: string, deps: PublishPoolsDeps): Promise<Next> {
   }
   const usage = poolUsage({ ...pool.spec, allocations: wanted });
   if (pool.status?.usage !== usage) {
-    await deps.kube.patch("IPPool", name, { status: { usage } }, { subresource: "status" });
+    await kube.patch("IPPool", name, { status: { usage } }, { subresource: "status" });
     faultPoint("nicd.pool.usage");
   }
-  return "done";
 }
 
 function sameAllocations(a: readonly Allocation[], b: readonly Allocation[]): boolean {
