@@ -1,5 +1,6 @@
 import type { HostInterfaceRow } from "../../src/lib/api/kinds.ts";
-import { type SelectionInput, selectNics } from "../../src/lib/plan/choice-selection.ts";
+import type { SelectionInput } from "../../src/lib/plan/choice-input.ts";
+import { selectNics } from "../../src/lib/plan/choice-selection.ts";
 
 /** A row of a HostInterface; "" leaves a field out. */
 export const row = (

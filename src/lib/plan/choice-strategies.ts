@@ -3,9 +3,9 @@ import { Failure } from "../errors.ts";
 import { hex, type Nic, type Remarks, refused } from "./choice-candidates.ts";
 import { type Closeness, closestNics } from "./choice-closeness.ts";
 import { cheapestSet } from "./choice-costopt.ts";
+import type { SelectionInput } from "./choice-input.ts";
 import { type NicLoad, sharesOf } from "./choice-nicload.ts";
 import { freestSet } from "./choice-perfopt.ts";
-import type { SelectionInput } from "./choice-selection.ts";
 
 /** What a strategy narrows by. */
 interface Narrowing {

@@ -2,11 +2,8 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import type { HostInterfaceRow } from "../../../src/lib/api/kinds.ts";
 import { codeOf } from "../../../src/lib/errors.ts";
 import type { PciPlace } from "../../../src/lib/plan/choice-closeness.ts";
-import {
-  type Selection,
-  type SelectionInput,
-  selectNics,
-} from "../../../src/lib/plan/choice-selection.ts";
+import type { SelectionInput } from "../../../src/lib/plan/choice-input.ts";
+import { type Selection, selectNics } from "../../../src/lib/plan/choice-selection.ts";
 import { type Random, random } from "../../support/random.ts";
 
 // Thousands of cases on a busy machine.

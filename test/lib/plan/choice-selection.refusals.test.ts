@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { type SelectionInput, selectNics } from "../../../src/lib/plan/choice-selection.ts";
+import type { SelectionInput } from "../../../src/lib/plan/choice-input.ts";
+import { selectNics } from "../../../src/lib/plan/choice-selection.ts";
 import { failure } from "../../support/failure.ts";
 import { input, masters, nets, row, three } from "../../support/nicchoice.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { HostInterface } from "../../../src/lib/api/kinds.ts";
-import { type SelectionInput, selectNics } from "../../../src/lib/plan/choice-selection.ts";
+import type { SelectionInput } from "../../../src/lib/plan/choice-input.ts";
+import { selectNics } from "../../../src/lib/plan/choice-selection.ts";
 import { hostNics } from "../../../src/lib/plan/hostnics.ts";
 import { compareNics } from "../../../src/lib/plan/nic-links.ts";
 import { input, masters, nets, row, three } from "../../support/nicchoice.ts";
