@@ -1,6 +1,6 @@
 import type { CniDeps, NodeCalls } from "../../src/lib/cni/deps.ts";
 import { type Invocation, parseInvocation } from "../../src/lib/cni/invocation.ts";
-import type { RdmaWorld } from "../../src/lib/cni/rdma.ts";
+import type { RdmaWorld } from "../../src/lib/cni/rdma-world.ts";
 import { Failure } from "../../src/lib/errors.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import type { AttachedInterface, AttachmentKey } from "../../src/lib/node/contract.ts";

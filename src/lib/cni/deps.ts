@@ -13,7 +13,7 @@ import type {
   StatusRequest,
 } from "../node/contract.ts";
 import type { Environment } from "../settings.ts";
-import type { RdmaWorld } from "./rdma.ts";
+import type { RdmaWorld } from "./rdma-world.ts";
 import type { UnderWay } from "./underway.ts";
 
 /** The verbs of nicd. A `Failure` whose code is a CNI code is nicd's answer; any other one means that it could not be asked. */

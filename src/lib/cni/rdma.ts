@@ -1,31 +1,17 @@
 import { cniCode } from "../api/cni.ts";
 import { codeOf, explain, Failure } from "../errors.ts";
 import type { Netns } from "../linux/kernel.ts";
-import type { Rdma } from "../linux/rdma.ts";
 import type { AttachedInterface, AttachmentKey } from "../node/contract.ts";
 import type { Attachment } from "./attachment.ts";
 import type { CniDeps } from "./deps.ts";
 import { isOurName } from "./links.ts";
 import type { Pod } from "./pod.ts";
-import type { RdmaNotes } from "./rdma-notes.ts";
+import type { RdmaWorld } from "./rdma-world.ts";
 
 /** The RDMA devices of one NIC, by name. */
 export interface NicRdma {
   readonly nic: Pick<AttachedInterface, "master" | "pciAddress">;
   readonly devices: readonly string[];
-}
-
-/** RDMA as the host's files and its netlink show it. */
-export interface RdmaWorld {
-  /** Names the RDMA devices of a PCI function that this namespace sees. */
-  namesOf(pciAddress: string): readonly string[];
-  /** Tells whether a NIC has left the host for another namespace. */
-  hasLeft(nic: NicRdma["nic"]): boolean;
-  /** Opens RDMA netlink here or in a pod; undefined where the kernel has none. */
-  open(netns?: Netns): Rdma | undefined;
-  readonly notes: RdmaNotes;
-  /** Opens this program's own namespace, for devices to come back to. */
-  openHost(): Netns;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { bringRdma, findRdma, type RdmaWorld, returnRdma } from "../../../src/lib/cni/rdma.ts";
+import { bringRdma, findRdma, returnRdma } from "../../../src/lib/cni/rdma.ts";
+import type { RdmaWorld } from "../../../src/lib/cni/rdma-world.ts";
 import { explain, Failure } from "../../../src/lib/errors.ts";
 import type { Netns } from "../../../src/lib/linux/kernel.ts";
 import type { Rdma } from "../../../src/lib/linux/rdma.ts";
