@@ -149,6 +149,7 @@ async function liveThroughTrouble(): Promise<void> {
     workers: 1,
     pods: cniPods(String(spec["config"])),
     seed: 3,
+    leastPods: 4,
     outageEveryMs: 8000,
     restarts: false,
   });

@@ -12,6 +12,8 @@ export interface PodDriver {
 
 export interface TroubleRun {
   readonly durationMs: number;
+  /** Goes on beyond that time, while all is well, until so many pods were started and a network came and went. */
+  readonly leastPods: number;
   readonly trouble: Trouble;
   readonly workers: number;
   readonly pods: PodDriver;
@@ -45,7 +47,8 @@ export async function runTrouble(at: TroubledLab, run: TroubleRun): Promise<Trou
   const owners = new Map<string, string>();
   let [added, removed, networks, outages, restarts] = [0, 0, 0, 0, 0];
   const end = performance.now() + run.durationMs;
-  const goesOn = () => performance.now() < end;
+  const isEnough = () => failures.length > 0 || (added >= run.leastPods && networks > 0);
+  const goesOn = () => performance.now() < end || !isEnough();
   const attempt = async (what: string, act: () => Promise<void>) => {
     try {
       await act();

@@ -27,6 +27,7 @@ test(
       workers: 3,
       pods: labPods(at, "lab"),
       seed: 11,
+      leastPods: 0,
       outageEveryMs: 60_000,
       restarts: true,
       say,
