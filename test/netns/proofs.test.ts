@@ -15,6 +15,7 @@ import {
   poolsKnown,
   sharedMounts,
 } from "../support/nicdproofs.ts";
+import { serveCri } from "../support/scripted-cri.ts";
 
 const able = canMakeNetns();
 if (!able) missing("root and network namespaces");
@@ -118,6 +119,15 @@ describe.if(able)("without a CRI, nicd", () => {
 });
 
 describe.if(able)("nicd", () => {
+  test("asks the CRI for what is lost though no API server answers", async () => {
+    nicd = await liveNicd("proofs-mute");
+    await nicd.stop();
+    const socket = join(nicd.folder, "cri.sock");
+    using cri = await serveCri(socket);
+    await nicd.start({ env: { MULTINIC_CRI_SOCKET: socket } });
+    await cri.looked(1);
+  });
+
   test("frees by the GC verb exactly what cni.dev/valid-attachments does not list, of that network alone", async () => {
     await start({});
     for (const id of ["valid", "lost"]) await nicd.client.attach(attachRequest(id));

@@ -205,7 +205,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       });
     }
     const controllers = [
-      work.controller,
+      ...work.controllers,
       publishPools({ kube, pools: copies.pools, attachments, log }, signal),
     ];
     if (programs) {

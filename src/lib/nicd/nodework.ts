@@ -19,11 +19,11 @@ import type { Attachments } from "./attachments.ts";
 import type { Collector } from "./collector.ts";
 import type { Copies } from "./copies.ts";
 import type { NicDiscovery } from "./discovery.ts";
+import { localWork } from "./localwork.ts";
 import { mendNode } from "./mend.ts";
 import { publishHostInterface } from "./publishhostinterface.ts";
 import { longestBackoffMs, poolMirror } from "./publishpools.ts";
-import { NicRates, rateIntervalMs } from "./rates.ts";
-import { replayTombstones } from "./replay.ts";
+import { NicRates } from "./rates.ts";
 import {
   dryRoutes,
   type RoutesDeps,
@@ -58,17 +58,17 @@ export interface NodeWorkDeps {
 }
 
 /** The standing tasks of a node; each is one key of the queue, so none ever runs twice at a time. */
-type Task = "routes" | "publish" | "rates" | "collect";
+type Task = "routes" | "publish";
 
 /** Changes of objects and of the kernel that come together are worked on once. */
 const settleMs = 50;
-const collectMs = 10_000;
 
 /** Routes, the HostInterface object and lost attachments of one node. */
 export class NodeWork {
-  readonly controller: Controller;
+  /** What needs the copies of objects, and what needs this host alone. */
+  readonly controllers: readonly Controller[];
   readonly #deps: NodeWorkDeps;
-  readonly #queue: Queue = createQueue({ maxMs: longestBackoffMs });
+  readonly #queue: Queue;
   readonly #routes: RoutesDeps;
   readonly #rates: NicRates;
   #networks: readonly NetworkRoutesStatus[] | undefined;
@@ -80,6 +80,7 @@ export class NodeWork {
   constructor(deps: NodeWorkDeps, signal: AbortSignal) {
     this.#deps = deps;
     const { kernel, store, attachments, paths, log, node, clock, copies, discovery } = deps;
+    this.#queue = createQueue({ maxMs: longestBackoffMs, clock });
     this.#rates = new NicRates({ kernel, clock });
     this.#routes = {
       hostName: node,
@@ -112,7 +113,7 @@ export class NodeWork {
       { once: true },
     );
     const wake = (task: Task) => () => [task];
-    this.controller = {
+    const objects: Controller = {
       name: "node",
       log,
       queue: this.#queue,
@@ -126,7 +127,8 @@ export class NodeWork {
       ],
       reconcile: (key) => this.#run(key as Task),
     };
-    for (const task of ["routes", "publish", "rates", "collect"] as const) this.#queue.add(task);
+    for (const task of ["routes", "publish"] as const) this.#queue.add(task);
+    this.controllers = [objects, localWork({ ...deps, measure: () => this.#measure() })];
   }
 
   /** True once the host's routes have been compared with what networks want. */
@@ -180,17 +182,6 @@ export class NodeWork {
         return this.#doRoutes();
       case "publish":
         return this.#publish();
-      case "rates":
-        if (this.#rates.measure(this.#names())) {
-          this.#measured();
-          this.#ask("publish");
-        }
-        return { after: rateIntervalMs };
-      case "collect":
-        for (const folder of this.#deps.tombstones)
-          replayTombstones(folder, this.#deps.attachments, this.#deps.log);
-        await this.#deps.collector.collect();
-        return { after: collectMs };
     }
   }
 
@@ -271,6 +262,12 @@ export class NodeWork {
         ...this.#deps.conditions(),
       ],
     };
+  }
+
+  #measure(): void {
+    if (!this.#rates.measure(this.#names())) return;
+    this.#measured();
+    this.#ask("publish");
   }
 
   /** Written only when rates moved, at most once a minute: a stat of its own time would be a write for nothing. */
