@@ -156,7 +156,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       options.setLogLevel?.(logLevelOf(config()?.spec.logLevel));
       options.setContextMs?.(paceOf(config()?.spec).contextMs);
     });
-    const leaving = createLeaving(copies.configs);
+    const leaving = createLeaving(copies.configs.stored);
     const programs =
       options.programs && new CniPrograms({ ...options.programs, log, now: Date.now });
     const work = new NodeWork(

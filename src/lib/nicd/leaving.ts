@@ -1,4 +1,4 @@
-import type { Config } from "../api/kinds.ts";
+import type { KubeObject } from "../api/meta.ts";
 import type { Store } from "../kube/kube.ts";
 
 /**
@@ -6,7 +6,7 @@ import type { Store } from "../kube/kube.ts";
  * the list has not been read. A nicd that outlives its Config by a moment must not put back what it has cleaned up.
  */
 export function createLeaving(
-  configs: Pick<Store<Config>, "synced" | "list">,
+  configs: Pick<Store<KubeObject>, "synced" | "list">,
 ): () => boolean | undefined {
   let before = false;
   return () => {

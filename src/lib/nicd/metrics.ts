@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
 import type { IPPool, NetworkRoutesStatus } from "../api/kinds.ts";
+import { parsePrefix } from "../ip.ts";
 import type { Store } from "../kube/kube.ts";
 import type { Verb } from "../node/contract.ts";
 import type { Attachments } from "./attachments.ts";
@@ -92,7 +93,9 @@ export async function registerNodeMetrics(
 }
 
 function poolsOf(from: MetricsSources) {
-  return from.pools.list().map(({ metadata, spec }) => {
+  // A pool without a range has no addresses to count: attaching to it says what is wrong.
+  const pools = from.pools.list().filter(({ spec }) => parsePrefix(spec.podCIDR) !== undefined);
+  return pools.map(({ metadata, spec }) => {
     const { used, usable } = from.attachments.addressing.pool({ ...spec, name: metadata.name });
     const labels = {
       network: spec.netAttachDef,

@@ -119,11 +119,11 @@ export class NodeWork {
       queue: this.#queue,
       workers: 2,
       sources: [
-        source(copies.slices, wake("routes")),
-        source(copies.networks, () => ["routes", "publish"]),
-        source(copies.configs, wake("routes")),
-        source(copies.hostInterfaces, wake("publish")),
-        source(copies.pools, wake("publish")),
+        source(copies.slices.stored, wake("routes")),
+        source(copies.networks.stored, () => ["routes", "publish"]),
+        source(copies.configs.stored, wake("routes")),
+        source(copies.hostInterfaces.stored, wake("publish")),
+        source(copies.pools.stored, wake("publish")),
       ],
       reconcile: (key) => this.#run(key as Task),
     };
@@ -244,7 +244,7 @@ export class NodeWork {
       }),
       networks: this.#networks ?? [],
       // The view heard of it before this queue did: what is counted here is all that there will be.
-      leaving: this.#deps.copies.networks
+      leaving: this.#deps.copies.networks.stored
         .list()
         .filter(({ metadata }) => metadata.deletionTimestamp !== undefined)
         .map(({ metadata: { name } }) => ({

@@ -1,8 +1,8 @@
-import type { HostInterface } from "../api/kinds.ts";
-import { offeredRows } from "../plan/hostinterface.ts";
+import { isUnmanaged, offeredRows } from "../plan/hostinterface.ts";
 import type { Copies } from "./copies.ts";
 import type { NicDiscovery } from "./discovery.ts";
 import type { Store } from "./store.ts";
+import { soundHostInterface } from "./storedobject.ts";
 import type { StoredView } from "./view.ts";
 
 /** Key under which the last seen own HostInterface is kept on disk: a user's rows must outlive an API outage. */
@@ -12,7 +12,7 @@ const ownObject = "HostInterface";
 export function offerNics(
   of: {
     discovery: Pick<NicDiscovery, "current" | "parents" | "names" | "onChange">;
-    copies: { readonly hostInterfaces: Pick<Copies["hostInterfaces"], "onChange"> };
+    copies: { readonly hostInterfaces: Pick<Copies["hostInterfaces"], "onChange" | "unreadable"> };
     view: StoredView;
     store: Store;
     node: string;
@@ -21,7 +21,7 @@ export function offerNics(
 ): void {
   const { discovery, copies, view, store, node } = of;
   const kept = store.objects(ownObject).find(({ name }) => name === node);
-  let own: HostInterface | undefined = kept ? JSON.parse(kept.json) : undefined;
+  let own = kept && soundHostInterface(JSON.parse(kept.json));
   const offer = () => {
     const found = discovery.current;
     if (!found) return;
@@ -43,6 +43,9 @@ export function offerNics(
   const stops = [
     discovery.onChange(offer),
     copies.hostInterfaces.onChange((_before, after) => {
+      // Rows of the user that cannot be read are still his: what he wrote before counts, and without that none of his NICs.
+      const spoiled = after && copies.hostInterfaces.unreadable().length > 0;
+      if (spoiled && own && isUnmanaged(own) && isUnmanaged(after)) return;
       own = after;
       if (after) {
         const { apiVersion, kind, metadata, spec } = after;

@@ -9,6 +9,7 @@ import {
   isUnmanaged,
   newHostInterface,
 } from "../plan/hostinterface.ts";
+import { soundHostInterface } from "./storedobject.ts";
 
 const attempts = 5;
 
@@ -45,7 +46,10 @@ export async function publishHostInterface(
   for (let attempt = 0; attempt < attempts; attempt++) {
     try {
       // A read that fails throws: only the server's own "not found" leads to a new object.
-      stored ??= await deps.kube.get("HostInterface", report.hostName);
+      if (!stored) {
+        const found = await deps.kube.get("HostInterface", report.hostName);
+        stored = found && soundHostInterface(found);
+      }
       if (!stored) {
         faultPoint("nicd.hostinterface.begin");
         stored = await deps.kube.create("HostInterface", newHostInterface(report));

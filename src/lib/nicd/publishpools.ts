@@ -8,6 +8,7 @@ import { createQueue } from "../kube/queue.ts";
 import type { Log } from "../log.ts";
 import { poolUsage } from "../plan/poolusage.ts";
 import type { Attachments } from "./attachments.ts";
+import { isSound } from "./storedobject.ts";
 
 export interface PublishPoolsDeps {
   readonly kube: Kube;
@@ -95,7 +96,8 @@ async function mirror(name: string, deps: PublishPoolsDeps): Promise<Next> {
     } catch (error) {
       if (codeOf(error) !== "Conflict" || attempt === attempts) throw error;
       // The copy is old, and where the watch has lost an event it stays so until its next audit.
-      pool = await deps.kube.get("IPPool", name);
+      const now = await deps.kube.get("IPPool", name);
+      pool = now && isSound(now) ? now : undefined;
     }
   }
 }

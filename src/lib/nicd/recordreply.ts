@@ -28,10 +28,10 @@ export function recordReply(request: RecordRequest, from: RecordSources): Record
     graves: store.graves.list(now()),
     cri: criSocket ?? "",
     copies: {
-      CIDR: stateOf(slices),
-      MultiNicNetwork: stateOf(networks),
-      IPPool: stateOf(pools),
-      HostInterface: stateOf(hostInterfaces),
+      CIDR: stateOf(slices.stored),
+      MultiNicNetwork: stateOf(networks.stored),
+      IPPool: stateOf(pools.stored),
+      HostInterface: stateOf(hostInterfaces.stored),
     },
     ...(request.objects && {
       objects: {

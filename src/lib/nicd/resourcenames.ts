@@ -1,4 +1,5 @@
 import type { MultiNicNetwork, NetworkAttachmentDefinition } from "../api/kinds.ts";
+import type { KubeObject } from "../api/meta.ts";
 import { createInformer } from "../kube/informer.ts";
 import type { Kube, Store } from "../kube/kube.ts";
 import type { Log } from "../log.ts";
@@ -9,12 +10,17 @@ import type { StoredView } from "./view.ts";
 /** Plugin types whose definitions name device-plugin resources. */
 const withDevices: ReadonlySet<string> = new Set(["sriov", "mellanox"]);
 
+type Networks = Pick<Store<MultiNicNetwork>, "get" | "onChange"> & {
+  /** The same ones as they are stored, where some may be left out of it. */
+  readonly stored?: Pick<Store<KubeObject>, "onChange">;
+};
+
 /**
  * Keeps the view's resources what the definitions of device networks say. Only these are watched, each by its name: other
  * networks' definitions, one for every namespace, are no business of a node.
  */
 export function followResources(
-  of: { kube: Kube; networks: Store<MultiNicNetwork>; view: StoredView; log: Log },
+  of: { kube: Kube; networks: Networks; view: StoredView; log: Log },
   signal: AbortSignal,
 ): void {
   const { kube, networks, view, log } = of;
@@ -44,8 +50,11 @@ export function followResources(
     following.delete(network);
     view.setResources(network, []);
   };
-  const stop = networks.onChange((before, after) => {
-    if (after && withDevices.has(after.spec.plugin.type)) follow(after.metadata.name);
+  const stop = (networks.stored ?? networks).onChange((before, after) => {
+    const network = after && networks.get(after.metadata.name);
+    // One that cannot be read still is what it was.
+    if (after && !network) return;
+    if (network && withDevices.has(network.spec.plugin.type)) follow(network.metadata.name);
     else if (before || after) leave((after ?? before)?.metadata.name ?? "");
   });
   signal.addEventListener("abort", stop, { once: true });

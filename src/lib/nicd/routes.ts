@@ -1,9 +1,12 @@
 import type { Cidr, MultiNicNetwork, NetworkRoutesStatus } from "../api/kinds.ts";
+import type { KubeObject } from "../api/meta.ts";
 import { explain } from "../errors.ts";
 import { faultPoint } from "../faultpoint.ts";
 import type { Store } from "../kube/kube.ts";
+import type { ReadableStore } from "../kube/readable.ts";
 import type { Kernel, KernelEvent } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
+import { fieldOf, networkOf } from "../plan/networkof.ts";
 import type { HostRouteStep } from "../plan/route-diff.ts";
 import {
   type HostRoutesInput,
@@ -40,9 +43,12 @@ export interface RoutesDeps {
   readonly log: Log;
 }
 
+type RouteSource<T extends KubeObject> = Pick<Store<T>, "synced" | "list"> &
+  Partial<Pick<ReadableStore<T>, "unreadable">>;
+
 export interface RouteSources {
-  readonly slices: Pick<Store<Cidr>, "synced" | "list">;
-  readonly networks: Pick<Store<MultiNicNetwork>, "synced" | "list">;
+  readonly slices: RouteSource<Cidr>;
+  readonly networks: RouteSource<MultiNicNetwork>;
 }
 
 export interface RoutesReport {
@@ -62,26 +68,45 @@ export async function reconcileRoutes(
   sources: RouteSources,
   before: readonly NetworkRoutesStatus[],
 ): Promise<RoutesReport | undefined> {
-  const networks = routedNetworks(sources);
-  return networks && bring(deps, { networks, attached: deps.attachedNetworks(), before });
+  const wanted = routedNetworks(sources);
+  return wanted && bring(deps, { ...wanted, attached: deps.attachedNetworks(), before });
 }
 
 /** Says what `reconcileRoutes` would do now, one sentence a step, and changes nothing. undefined as there. */
 export function dryRoutes(deps: RoutesDeps, sources: RouteSources): string[] | undefined {
-  const networks = routedNetworks(sources);
-  if (!networks) return undefined;
-  const { plan } = planned(deps, { networks, attached: deps.attachedNetworks() });
+  const wanted = routedNetworks(sources);
+  if (!wanted) return undefined;
+  const { plan } = planned(deps, { ...wanted, attached: deps.attachedNetworks() });
   const names = new Map(deps.kernel.links().map(({ index, name }) => [index, name]));
   return plan.steps.map((step) => stepText(step, names));
 }
 
-function routedNetworks(sources: RouteSources): HostRoutesInput["networks"] | undefined {
+function routedNetworks(
+  sources: RouteSources,
+): Pick<HostRoutesInput, "networks" | "unreadable"> | undefined {
   if (!sources.slices.synced || !sources.networks.synced) return undefined;
+  const unreadable = new Map<string, string[]>();
+  const lost = (name: string, problem: string) =>
+    unreadable.set(name, [...(unreadable.get(name) ?? []), problem]);
+  for (const { object, problem } of sources.slices.unreadable?.() ?? [])
+    lost(networkOf(object), problem);
+  const slices = Map.groupBy(sources.slices.list(), (slice) => slice.spec.config.name);
   const open = new Set(
     sources.networks.list().flatMap(({ metadata, spec }) => (spec.hostAccess ? metadata.name : [])),
   );
-  const slices = Map.groupBy(sources.slices.list(), (slice) => slice.spec.config.name);
-  return [...slices].map(([name, list]) => ({ name, slices: list, hostAccess: open.has(name) }));
+  for (const { object, problem } of sources.networks.unreadable?.() ?? []) {
+    const { name } = object.metadata;
+    const spec = fieldOf(object, "spec");
+    const access = fieldOf(spec, "hostAccess");
+    // Of the network itself only this matters here.
+    if (access === true) open.add(name);
+    else if (slices.has(name) && access !== false && (access !== undefined || !spec))
+      lost(name, problem);
+  }
+  const networks = [...slices]
+    .filter(([name]) => !unreadable.has(name))
+    .map(([name, list]) => ({ name, slices: list, hostAccess: open.has(name) }));
+  return { networks, unreadable };
 }
 
 /** Removes every rule, route, table number and name that is ours: for a host that leaves for good. */
@@ -103,7 +128,7 @@ export function touchesRoutes(event: KernelEvent): boolean {
 
 async function bring(
   deps: RoutesDeps,
-  to: Pick<HostRoutesInput, "networks" | "attached"> & {
+  to: Pick<HostRoutesInput, "networks" | "unreadable" | "attached"> & {
     readonly before: readonly NetworkRoutesStatus[];
   },
 ): Promise<RoutesReport> {
@@ -116,6 +141,7 @@ async function bring(
   const networks = routeStatus(plan.networks, after, {
     failures,
     before: to.before,
+    unreadable: to.unreadable,
     attached: to.attached,
     inUse: deps.inUse,
   });
@@ -132,13 +158,14 @@ async function bring(
 
 function planned(
   deps: RoutesDeps,
-  to: Pick<HostRoutesInput, "networks" | "attached">,
+  to: Pick<HostRoutesInput, "networks" | "unreadable" | "attached">,
 ): { seen: KernelRoutes; plan: HostRoutesPlan } {
   const seen = observe(deps.kernel);
   const plan = planHostRoutes({
     hostName: deps.hostName,
     links: new Map(deps.kernel.links().map((link) => [link.name, link])),
     networks: to.networks,
+    unreadable: to.unreadable,
     recorded: new Map(deps.tables.list().map(({ network, id }) => [network, id])),
     named: readTableNames(deps.iproute2Dir),
     attached: to.attached,

@@ -6,9 +6,11 @@ import type {
   MultiNicNetwork,
   MultiNicNetworkSpec,
 } from "../api/kinds.ts";
+import type { KubeObject } from "../api/meta.ts";
 import type { NicState } from "../plan/choice-nicload.ts";
 import type { Rates } from "../plan/nic-rates.ts";
 import type { Store } from "./store.ts";
+import { isSound } from "./storedobject.ts";
 
 /** A pool of this node, with its object's name. */
 export interface NodePool extends IPPoolSpec {
@@ -69,9 +71,9 @@ export class StoredView implements NodeView {
     this.#store = store;
     this.#node = node;
     this.#names = store.nicNames.all();
-    for (const { json } of store.objects("IPPool")) this.#keepPool(JSON.parse(json));
-    for (const { json } of store.objects("MultiNicNetwork")) this.#keepNetwork(JSON.parse(json));
-    for (const { json } of store.objects("DeviceClass")) this.#keepClass(JSON.parse(json));
+    for (const pool of this.#remembered("IPPool")) this.#keepPool(pool);
+    for (const network of this.#remembered("MultiNicNetwork")) this.#keepNetwork(network);
+    for (const one of this.#remembered("DeviceClass")) this.#keepClass(one);
     for (const { name, json } of store.objects(resourcesKind)) {
       this.#resources.set(name, JSON.parse(json));
     }
@@ -182,11 +184,24 @@ export class StoredView implements NodeView {
     else for (const pools of this.#pools.values()) pools.delete(name);
   }
 
-  /** Takes a whole synced list of one kind: what is not in it is forgotten. */
-  replaceAll<K extends CachedKind>(kind: K, objects: readonly CachedKinds[K][]): void {
-    const names = new Set(objects.map((object) => object.metadata.name));
+  /** Takes all that can be known of an object that cannot be read: what it said before stays, and whether it is going. */
+  spoiled(kind: CachedKind, { name, deletionTimestamp }: KubeObject["metadata"]): void {
+    const goes = deletionTimestamp !== undefined;
+    if (kind === "MultiNicNetwork") this.#close(name, goes);
+    else if (kind === "IPPool" && goes) this.remove(kind, name);
+  }
+
+  /** Takes the names of a whole synced list of one kind: what is not among them is forgotten. */
+  retain(kind: CachedKind, names: ReadonlySet<string>): void {
     for (const { name } of this.#store.objects(kind)) if (!names.has(name)) this.remove(kind, name);
-    for (const object of objects) this.put(object);
+  }
+
+  /** What an earlier release let in is left where it is. */
+  #remembered<K extends CachedKind>(kind: K): CachedKinds[K][] {
+    return this.#store
+      .objects(kind)
+      .map(({ json }): CachedKinds[K] => JSON.parse(json))
+      .filter(isSound);
   }
 
   #remember(object: CachedKinds[CachedKind]): void {
@@ -207,9 +222,13 @@ export class StoredView implements NodeView {
   #keepNetwork(network: MultiNicNetwork): void {
     const { name, deletionTimestamp } = network.metadata;
     this.#networks.set(name, network.spec);
-    // A network of the same name that came after it is open again.
-    if (deletionTimestamp === undefined) this.#leaving.delete(name);
-    else this.#leaving.add(name);
+    this.#close(name, deletionTimestamp !== undefined);
+  }
+
+  /** A network of the same name that came after it is open again. */
+  #close(name: string, goes: boolean): void {
+    if (goes) this.#leaving.add(name);
+    else this.#leaving.delete(name);
   }
 
   #keepClass(object: DeviceClass): void {

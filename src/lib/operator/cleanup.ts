@@ -6,13 +6,13 @@ import type { Next } from "../kube/controller.ts";
 import { isOlder } from "../kube/copy.ts";
 import type { Kinds, KubeList } from "../kube/kube.ts";
 import { planDefinitions } from "../plan/definitionsteps.ts";
+import { networkOf } from "../plan/networkof.ts";
 import { everyStep, writeNetworkStatus } from "./apply.ts";
 import type { Deps } from "./deps.ts";
 import { dropFinalizer, networkFinalizer } from "./finalizers.ts";
 import type { Observed } from "./observe.ts";
 import { removeSriovNetwork } from "./sriovnetwork.ts";
 import { removeSriovPolicy } from "./sriovpolicy.ts";
-import { networkOf } from "./stores.ts";
 
 /**
  * Takes a deleted network apart: definitions at once; CIDR and pools after every nicd that is alive has closed the

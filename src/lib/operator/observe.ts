@@ -7,11 +7,11 @@ import type {
   NetworkAttachmentDefinition,
 } from "../api/kinds.ts";
 import type { NamespaceObject, NodeObject } from "../kube/kube.ts";
+import type { Unreadable } from "../kube/readable.ts";
 import { overlappingSubnets } from "../plan/cidr-overlap.ts";
 import { configName, countingConfig } from "../plan/countingconfig.ts";
+import { networkOf } from "../plan/networkof.ts";
 import type { Deps } from "./deps.ts";
-import type { Unreadable } from "./readable.ts";
-import { networkOf } from "./stores.ts";
 
 /** Everything that decisions about one network look at, read from the copies. */
 export interface Observed {

@@ -16,6 +16,7 @@ import { holdLease, type Leadership } from "../kube/lease.ts";
 import type { Log, LogLevel } from "../log.ts";
 import { countingConfig } from "../plan/countingconfig.ts";
 import { logLevelOf } from "../plan/loglevel.ts";
+import { networkOf } from "../plan/networkof.ts";
 import { paceOf } from "../plan/pace.ts";
 import { reconcileConfig } from "./config.ts";
 import { defaultConfigOnce } from "./defaultconfig.ts";
@@ -26,7 +27,7 @@ import { type MissingSince, reconcileHostInterface } from "./hostinterface.ts";
 import { type OperatorMetrics, registerOperatorMetrics } from "./metrics.ts";
 import { reconcileNetwork } from "./network.ts";
 import { settled, settleTime } from "./settle.ts";
-import { createStores, networkOf, storesReady } from "./stores.ts";
+import { createStores, storesReady } from "./stores.ts";
 
 export interface OperatorOptions {
   readonly kube: Kube;

@@ -3,12 +3,12 @@ import { parseConfig } from "../api/config.ts";
 import { parseHostInterface } from "../api/hostinterface.ts";
 import { parseIPPool } from "../api/ippool.ts";
 import type { MultiNicNetwork } from "../api/kinds.ts";
-import type { KubeObject } from "../api/meta.ts";
 import { parseMultiNicNetwork } from "../api/multinicnetwork.ts";
 import { createInformer } from "../kube/informer.ts";
 import type { KindName, Kinds, Kube, Selection, Store } from "../kube/kube.ts";
+import { type ReadableStore, readable } from "../kube/readable.ts";
 import type { Log } from "../log.ts";
-import { type ReadableStore, readable } from "./readable.ts";
+import { fieldOf } from "../plan/networkof.ts";
 
 /** Label of the daemon's pods, and of nothing else in the operator's namespace. */
 export const daemonLabel = "app=multi-nicd";
@@ -69,17 +69,4 @@ function standIn(network: MultiNicNetwork): MultiNicNetwork {
       ...(typeof subnet === "string" ? { subnet } : {}),
     },
   };
-}
-
-/** Names the network that a stored CIDR or IPPool belongs to, whatever shape it has. */
-export function networkOf({ kind, metadata, ...rest }: KubeObject): string {
-  const spec = fieldOf(rest, "spec");
-  const name =
-    kind === "CIDR" ? fieldOf(fieldOf(spec, "config"), "name") : fieldOf(spec, "netAttachDef");
-  if (typeof name === "string") return name;
-  return metadata.labels?.["netname"] ?? metadata.name.replace(/--s\d+$/, "");
-}
-
-function fieldOf(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
 }

@@ -20,6 +20,8 @@ import { byTable, type KernelRoutes, ourProtocol, rulePriority } from "./routes.
 
 export interface HostRoutesInput extends RoutingHost {
   readonly networks: readonly RoutedNetwork[];
+  /** Networks that cannot be read, with what is wrong: not among `networks`, and what they have stays as it is. */
+  readonly unreadable?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Network → table, as nicd has recorded it. */
   readonly recorded: ReadonlyMap<string, number>;
   /** Lines of the host's rt_tables, our own file left out. */
@@ -82,6 +84,10 @@ export function planHostRoutes(input: HostRoutesInput): HostRoutesPlan {
   });
   for (const [name, table] of input.recorded) {
     if (tables.has(name)) continue;
+    if (input.unreadable?.has(name)) {
+      held.add(table);
+      continue;
+    }
     // A CIDR that is away while pods run is a fault or a deletion that waits for them: their routes stay.
     const slices = input.networks.find((network) => network.name === name)?.slices.length ?? 0;
     const ownGone = wishes.find((wish) => wish.name === name)?.podCIDRs.length === 0;
@@ -96,7 +102,8 @@ export function planHostRoutes(input: HostRoutesInput): HostRoutesPlan {
     ...input.recorded.values(),
     ...[...tables.values()].map((chosen) => chosen.table),
   ]);
-  removeOrphans(steps, kept, input.kernel);
+  // Where the record was lost, a table that nobody seems to have may be that of a network that cannot be read.
+  if (!input.unreadable?.size) removeOrphans(steps, kept, input.kernel);
   return { steps: steps.inOrder(), networks, names: namesOf(tables, input.recorded, held) };
 }
 

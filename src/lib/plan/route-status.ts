@@ -6,6 +6,8 @@ import { type KernelRoutes, routeKey, sameRoute, sameSelection } from "./routes.
 /** How many failures a report names; the rest is counted. */
 const named = 8;
 
+const nothing = { wanted: 0, applied: 0, podCIDRs: [], observed: [] };
+
 /**
  * Reports each network's routes from what the kernel has after the changes: `applied` counts what was read back. Attached
  * networks whose CIDR is away keep their last report, so that their podCIDRs are not forgotten.
@@ -18,6 +20,8 @@ export function routeStatus(
     readonly failures: ReadonlyMap<string, readonly string[]>;
     readonly before: readonly NetworkRoutesStatus[];
     readonly attached: ReadonlySet<string>;
+    /** Networks that cannot be read, with what is wrong: their last report stays, as failed. */
+    readonly unreadable?: ReadonlyMap<string, readonly string[]> | undefined;
     /** Tells whether a pod here holds an address of a podCIDR: only those are reported, the others may still move. */
     readonly inUse: (network: string, podCIDR: string) => boolean;
   },
@@ -29,7 +33,7 @@ export function routeStatus(
     if (list) list.push(route);
     else index.set(key, [route]);
   }
-  const reports = networks
+  const read = networks
     .filter((network) => network.podCIDRs.length > 0 || network.routes.length > 0)
     .map((network) => {
       const missing = network.routes.filter(
@@ -53,6 +57,13 @@ export function routeStatus(
         observed: [...network.observed],
       };
     });
+  const unread = [...(of.unreadable ?? [])].map(([name, failures]) => ({
+    ...nothing,
+    ...of.before.find((old) => old.name === name),
+    name,
+    failures: shorten(failures),
+  }));
+  const reports = [...read, ...unread];
   const lost = of.before.filter(
     (old) => of.attached.has(old.name) && !reports.some((report) => report.name === old.name),
   );

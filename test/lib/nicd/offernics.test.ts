@@ -29,7 +29,7 @@ test("offerNics offers no NIC that was moved into a pod, until it is back", () =
       return () => {};
     },
   };
-  const hostInterfaces = { onChange: () => () => {} };
+  const hostInterfaces = { onChange: () => () => {}, unreadable: () => [] };
   offerNics({ ...node, discovery, copies: { hostInterfaces }, node: "host1" }, stop.signal);
   const masters = () => node.attachments.preview(attachRequest("c1")).nics.map((nic) => nic.master);
   expect(masters()).toEqual(["eth2"]);

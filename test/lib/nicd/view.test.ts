@@ -40,10 +40,10 @@ describe("StoredView", () => {
     expect(podCIDRs(node.view)).toEqual(["192.168.64.0/24"]);
   });
 
-  test("replaceAll forgets what a whole list does not hold, of that kind only", () => {
+  test("retain forgets what a whole list does not hold, of that kind only", () => {
     using node = testNode();
     node.view.put(network);
-    node.view.replaceAll("IPPool", host1Pools.slice(1));
+    node.view.retain("IPPool", new Set(host1Pools.slice(1).map(({ metadata }) => metadata.name)));
     expect(podCIDRs(node.view)).toEqual(["192.168.64.0/24"]);
     expect(node.view.network("net")).toBeDefined();
   });

@@ -1,8 +1,8 @@
 import type { Strictness } from "../api/check.ts";
 import type { KubeObject } from "../api/meta.ts";
 import { InvalidInput } from "../errors.ts";
-import type { Store } from "../kube/kube.ts";
 import type { Log } from "../log.ts";
+import type { Store } from "./kube.ts";
 
 /** A stored object whose fields are not of their types: another release's schema let it in, or none did. */
 export interface Unreadable {
@@ -29,7 +29,7 @@ interface Read<T> {
  */
 export function readable<T extends KubeObject>(
   stored: Store<T>,
-  parse: (value: unknown, strictness: Strictness) => unknown,
+  parse: (value: T, strictness: Strictness) => unknown,
   options: { readonly log: Log; readonly standIn?: (object: T) => T },
 ): ReadableStore<T> {
   const known = new WeakMap<T, Read<T>>();
