@@ -41,6 +41,9 @@ export class OperatorWorld implements AsyncDisposable {
   readonly writes: Write[] = [];
   /** Faults of the API as operators see it; undefined = none. */
   hook: Hook | undefined;
+  /** Single objects that operators read, as `Kind name` once answered, and who is asked before each. */
+  readonly reads: string[] = [];
+  readHook: ((what: string) => void) | undefined;
   /** Objects that operators' lists and watches lack although the server has them, as `Kind name`. */
   readonly hidden = new Set<string>();
   /** Time by the operators' clock; undefined = the real one. */
@@ -108,7 +111,14 @@ export class OperatorWorld implements AsyncDisposable {
       this.writes.push(write);
     };
     return {
-      get: (kind, name, where) => kube.get(kind, name, where),
+      get: async (kind, name, where) => {
+        try {
+          this.readHook?.(`${kind} ${name}`);
+          return await kube.get(kind, name, where);
+        } finally {
+          this.reads.push(`${kind} ${name}`);
+        }
+      },
       list: async (kind, selection) => {
         const found = await kube.list(kind, selection);
         return { ...found, items: found.items.filter((item) => !this.isHidden(item)) };

@@ -10,7 +10,7 @@ import { networkOf } from "../plan/networkof.ts";
 import { everyStep, writeNetworkStatus } from "./apply.ts";
 import type { Deps } from "./deps.ts";
 import { dropFinalizer, networkFinalizer } from "./finalizers.ts";
-import type { Observed } from "./observe.ts";
+import { aliveIn, type Observed } from "./observe.ts";
 import { removeSriovNetwork } from "./sriovnetwork.ts";
 import { removeSriovPolicy } from "./sriovpolicy.ts";
 
@@ -32,9 +32,7 @@ export async function cleanUpNetwork(seen: Observed, deps: Deps): Promise<Next> 
     },
   );
   await removeSriovNetwork(network, deps);
-  // A restarting nicd is waited for, its pods run; a node that is gone or silent is not.
-  const isAlive = (node: string) =>
-    (seen.liveNodes === undefined || seen.liveNodes.has(node)) && !seen.deadNodes.has(node);
+  const isAlive = aliveIn(seen);
   const held = seen.pools.filter(
     (pool) => pool.spec.allocations.length > 0 && isAlive(pool.spec.hostName),
   );

@@ -16,11 +16,16 @@ import type { Deps } from "./deps.ts";
 import { reconcileDevices } from "./devices.ts";
 import { addFinalizer, networkFinalizer } from "./finalizers.ts";
 import { type Observed, observeNetwork } from "./observe.ts";
+import { type OrphanedSince, removeOrphans } from "./orphans.ts";
 
 /** Brings everything that one MultiNicNetwork wants into being: CIDR slices, IPPools, definitions, status. */
-export async function reconcileNetwork(name: string, deps: Deps): Promise<Next> {
+export async function reconcileNetwork(
+  name: string,
+  deps: Deps & { readonly orphanedSince: OrphanedSince },
+): Promise<Next> {
   const network = deps.stores.networks.get(name);
-  if (!network) return "done";
+  if (!network) return removeOrphans(name, deps);
+  deps.orphanedSince.delete(name);
   const seen = observeNetwork(network, deps);
   if (network.metadata.deletionTimestamp !== undefined) return cleanUpNetwork(seen, deps);
   await addFinalizer(deps.kube, "MultiNicNetwork", {

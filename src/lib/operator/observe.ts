@@ -68,6 +68,11 @@ function isDead(node: NodeObject): boolean {
   return ready !== undefined && ready.status !== "True";
 }
 
+/** Returns whether a node's nicd is waited for. One that restarts is, its pods run; a node that is gone or silent is not. */
+export function aliveIn({ liveNodes, deadNodes }: Observed): (node: string) => boolean {
+  return (node) => (liveNodes === undefined || liveNodes.has(node)) && !deadNodes.has(node);
+}
+
 /** Tells on which nodes an nicd pod is, and on which it is ready. */
 export function daemonsOf(deps: Deps): Observed["daemons"] {
   const ready = new Set<string>();

@@ -26,6 +26,7 @@ import { hasAbandoned, stripAbandoned } from "./finalizers.ts";
 import { type MissingSince, reconcileHostInterface } from "./hostinterface.ts";
 import { type OperatorMetrics, registerOperatorMetrics } from "./metrics.ts";
 import { reconcileNetwork } from "./network.ts";
+import type { OrphanedSince } from "./orphans.ts";
 import { settled, settleTime } from "./settle.ts";
 import { createStores, storesReady } from "./stores.ts";
 
@@ -129,6 +130,7 @@ function controllers(deps: Deps): Controller[] {
   const { stores, log } = deps;
   const settle = settleTime(deps.now);
   const missingSince: MissingSince = new Map();
+  const orphanedSince: OrphanedSince = new Map();
   const everyNetwork = () => stores.networks.list().map((network) => network.metadata.name);
   const wakesAll = (store: Store<unknown>): Source =>
     settled(source(store, everyNetwork), settle.ms);
@@ -139,7 +141,7 @@ function controllers(deps: Deps): Controller[] {
       name: "network",
       log,
       maxMs: longestBackoffMs,
-      reconcile: (name) => settle.measure(() => reconcileNetwork(name, deps)),
+      reconcile: (name) => settle.measure(() => reconcileNetwork(name, { ...deps, orphanedSince })),
       sources: [
         // An overlap concerns both networks, so each change of one is looked at by all.
         wakesAll(stores.networks),
