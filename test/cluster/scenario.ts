@@ -71,6 +71,24 @@ export function scenario(
     );
   }
 
+  /**
+   * Deletes pods of a StatefulSet and returns those that come under their names. kubectl's own wait is not asked: it may see
+   * a new pod of the name for the old one, and then waits for its end.
+   */
+  async function renewed(label: string, old: readonly SeenPod[]): Promise<SeenPod[]> {
+    await must(["-n", own.namespace, "delete", "pod", "-l", label, "--wait=false", "--now"]);
+    const uids = new Set(old.map((p) => p.metadata.uid));
+    await eventually(
+      `the end of the old pods ${label}`,
+      async () => {
+        const left = (await pods(label)).filter((p) => uids.has(p.metadata.uid));
+        return left.length === 0 ? { value: true } : { not: `${left.length} are there` };
+      },
+      180_000,
+    );
+    return running(label, old.length, 180_000);
+  }
+
   /** Waits until no pod has the label. */
   function gone(label: string): Promise<true> {
     return eventually(
@@ -136,7 +154,20 @@ export function scenario(
     };
   }
 
-  return { ...own, api, apply, must, items, pods, running, gone, mirrored, reaches, converse };
+  return {
+    ...own,
+    api,
+    apply,
+    must,
+    items,
+    pods,
+    running,
+    renewed,
+    gone,
+    mirrored,
+    reaches,
+    converse,
+  };
 }
 
 /** Throws unless a ping that was ended got every answer but the last, which may have been on its way (ping(8)). */

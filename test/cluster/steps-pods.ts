@@ -57,11 +57,11 @@ export function podSteps(story: Story): void {
   test("StatefulSet pods come back under the same name ten times, each time with addresses of their own", async () => {
     await story.undisturbed(async () => {
       await story.on.apply(workload("StatefulSet", "same", { replicas: 2, networks: network }));
+      let pods = await story.on.running("app=same", 2);
       for (let round = 0; round < 10; round++) {
-        const pods = await story.on.running("app=same", 2);
+        pods = await story.on.renewed("app=same", pods);
         const all = pods.flatMap((p) => addresses([p])[0]?.slice(1) ?? []);
         expect(new Set(all).size).toBe(4);
-        await story.on.must(["delete", "pod", "-l", "app=same", "--wait=true", "--now"]);
       }
       await story.on.must(["delete", "statefulset", "same"]);
       await story.on.gone("app=same");

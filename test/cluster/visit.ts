@@ -79,8 +79,7 @@ export function visitSteps(begin: () => Visit): void {
 
   test("visit: pods come back under the same names with addresses that nobody else has", async () => {
     const { on } = visit;
-    await on.must(["-n", on.namespace, "delete", "pod", "-l", label, "--wait=true", "--now"]);
-    pods = await on.running(label, pods.length, 180_000);
+    pods = await on.renewed(label, pods);
     const all = pods.flatMap((p) => attachedTo(p, on.network).flatMap((nic) => nic.ips));
     expect(new Set(all).size).toBe(all.length);
     await on.mirrored(pods);
