@@ -1,4 +1,5 @@
 import type { Fault } from "../errors.ts";
+import { parsePrefix } from "../ip.ts";
 
 /** Adds what is wrong with a value to `faults`, with paths that begin at the value (`.hosts[1].podCIDR`). */
 export type Shape = (value: unknown, faults: Fault[]) => void;
@@ -7,6 +8,12 @@ export type Shape = (value: unknown, faults: Fault[]) => void;
 export const text: Shape = typed("string", "a text");
 export const number: Shape = typed("number", "a number");
 export const flag: Shape = typed("boolean", "true or false");
+
+/** A CIDR, or "" for none. */
+export const block: Shape = (value, faults) => {
+  const isBlock = value === "" || (typeof value === "string" && parsePrefix(value) !== undefined);
+  if (!isBlock) faults.push(fault(value, "a CIDR"));
+};
 
 /** Makes the shape of a text that is one of `values`. */
 export function oneOf(values: readonly string[]): Shape {

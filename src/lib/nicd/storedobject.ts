@@ -2,7 +2,7 @@ import type { HostInterface } from "../api/kinds.ts";
 import type { KubeObject } from "../api/meta.ts";
 import { type Fault, InvalidInput } from "../errors.ts";
 import { fieldOf } from "../plan/networkof.ts";
-import { field, fields, flag, list, map, number, oneOf, type Shape, text } from "./shape.ts";
+import { block, field, fields, flag, list, map, number, oneOf, type Shape, text } from "./shape.ts";
 
 /** What nicd reads of each kind that it keeps a copy of; what it does not read may be anything. */
 const specs: Readonly<Record<string, Shape>> = {
@@ -13,14 +13,14 @@ const specs: Readonly<Record<string, Shape>> = {
       fields({
         netAddress: text,
         interfaceIndex: number,
-        vlanCIDR: text,
+        vlanCIDR: block,
         hosts: list(
           fields({
             hostIndex: number,
             hostName: text,
             interfaceName: text,
             hostIP: text,
-            podCIDR: text,
+            podCIDR: block,
           }),
         ),
       }),

@@ -115,6 +115,15 @@ test("nicd removes no route of a network whose CIDR it cannot read, with its rec
     await spoil({ cidr: sound?.spec.cidr, config: { vlanMode: "l9" } });
     await at.reports("net", failed('spec.config.vlanMode: is "l9"'));
     expect(saidRoutes(at.host.here)).toEqual(before);
+    const stray = sound?.spec.cidr.map((row) => ({
+      ...row,
+      hosts: row.hosts.map((host) => ({ ...host, podCIDR: "192.168.0.0/abc" })),
+    }));
+    await spoil({ cidr: stray, config: { vlanMode: "l3" } });
+    await at.reports("net", failed('podCIDR: is "192.168.0.0/abc": a CIDR'));
+    expect(saidRoutes(at.host.here)).toEqual(before);
+    await spoil({ cidr: sound?.spec.cidr, config: { vlanMode: "l9" } });
+    await at.reports("net", failed('spec.config.vlanMode: is "l9"'));
     expect(at.node.attachments.list().length).toBe(1);
   }
   const before = saidRoutes(at.host.here);
