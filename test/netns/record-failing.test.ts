@@ -10,20 +10,20 @@ import { type CniAnswer, macvlanConfig } from "../support/cni.ts";
 import { expectError } from "../support/conformance.ts";
 import { failingDisk, type Place, places } from "../support/failing-disk.ts";
 import { type LiveNicd, liveNicd } from "../support/live-nicd.ts";
-import { kernelHas, type Scratch, scratch } from "../support/netns.ts";
+import { kernelHas } from "../support/netns.ts";
+import { ScratchPods } from "../support/scratchpods.ts";
 
 const able = kernelHas("macvlan");
 const disk = failingDisk();
 afterAll(() => disk[Symbol.dispose]());
 let nicd: LiveNicd;
-const pods = new Map<string, Scratch>();
+const pods = new ScratchPods("failing");
 /** Who holds what, by the answers that were given: container ID → addresses. */
 let held = new Map<string, string[]>();
 
 afterEach(async () => {
   disk.calm();
-  for (const pod of pods.values()) pod[Symbol.dispose]();
-  pods.clear();
+  pods[Symbol.dispose]();
   held = new Map();
   await nicd?.[Symbol.asyncDispose]();
 });
@@ -41,12 +41,6 @@ const tight = [
   pool("eth2", "192.168.64.0/29", "192.168.64.0/18"),
 ];
 const state = () => join(nicd.folder, "state");
-function podOf(id: string): Scratch {
-  const pod = pods.get(id) ?? scratch(`failing-${id}`);
-  pods.set(id, pod);
-  return pod;
-}
-const pathOf = (id: string) => `/proc/${process.pid}/fd/${podOf(id).netns.fd}`;
 
 /** Expects that a refusal is of the record's disk, with code 11 and the way out; returns false. */
 function refused(error: unknown): false {
@@ -56,7 +50,7 @@ function refused(error: unknown): false {
 
 /** Attaches as the plugin asks nicd to; what it gets, nobody may hold. */
 async function attach(id: string): Promise<boolean> {
-  const netns = pathOf("all");
+  const netns = pods.path("all");
   const { dev, ino } = statSync(netns);
   const where = { netns, netnsDev: String(dev), netnsIno: String(ino) };
   try {
@@ -218,9 +212,10 @@ describe.if(able)("nicd", () => {
 
   /** By descriptor: the namespace's file was mounted after nicd's mount namespace was made. */
   const call = (command: string, id: string): Promise<CniAnswer> =>
-    nicd.call({ command, containerID: id, netns: pathOf(id), config: macvlanConfig() });
+    nicd.call({ command, containerID: id, netns: pods.path(id), config: macvlanConfig() });
   const linksIn = (id: string) =>
-    podOf(id)
+    pods
+      .of(id)
       .kernel.links()
       .map(({ name }) => name);
 

@@ -3,36 +3,26 @@ import { copyFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { macvlanConfig } from "../support/cni.ts";
 import { type LiveNicd, liveNicd } from "../support/live-nicd.ts";
-import { kernelHas, type Scratch, scratch } from "../support/netns.ts";
+import { kernelHas } from "../support/netns.ts";
+import { ScratchPods } from "../support/scratchpods.ts";
 
 const able = kernelHas("macvlan");
 let nicd: LiveNicd;
-const pods = new Map<string, Scratch>();
+const pods = new ScratchPods("older");
 
 afterEach(async () => {
-  for (const pod of pods.values()) pod[Symbol.dispose]();
-  pods.clear();
+  pods[Symbol.dispose]();
   await nicd?.[Symbol.asyncDispose]();
 });
 
-function podOf(id: string): Scratch {
-  const pod = pods.get(id) ?? scratch(`older-${id}`);
-  pods.set(id, pod);
-  return pod;
-}
 async function call(command: string, id: string): Promise<void> {
-  const netns = `/proc/${process.pid}/fd/${podOf(id).netns.fd}`;
+  const netns = pods.path(id);
   const answer = await nicd.call({ command, containerID: id, netns, config: macvlanConfig() });
   expect([answer.exitCode, answer.out]).toEqual([0, expect.any(String)]);
 }
 /** Reads from the kernels of all pods who has which address. */
 function inKernels(): Record<string, string[]> {
-  const addresses = (pod: Scratch) =>
-    pod.kernel
-      .addresses()
-      .filter(({ index, address }) => index !== 1 && !address.includes(":"))
-      .map(({ address }) => address);
-  const seen = [...pods].map(([id, pod]) => [id, addresses(pod).sort()] as const);
+  const seen = pods.ids().map((id) => [id, pods.addresses(id).sort()] as const);
   return Object.fromEntries(seen.filter(([, own]) => own.length > 0));
 }
 /** What nicd has on record; no address twice, and each where the kernel has it. */

@@ -4,56 +4,38 @@ import { join } from "node:path";
 import { type CniAnswer, macvlanConfig } from "../support/cni.ts";
 import { expectError } from "../support/conformance.ts";
 import { type LiveNicd, liveNicd } from "../support/live-nicd.ts";
-import { kernelHas, type Scratch, scratch } from "../support/netns.ts";
+import { kernelHas } from "../support/netns.ts";
+import { ScratchPods } from "../support/scratchpods.ts";
 
 const able = kernelHas("macvlan");
 let nicd: LiveNicd;
-const pods = new Map<string, Scratch>();
+const pods = new ScratchPods("trouble");
 
 afterEach(async () => {
-  for (const pod of pods.values()) pod[Symbol.dispose]();
-  pods.clear();
+  pods[Symbol.dispose]();
   await nicd?.[Symbol.asyncDispose]();
 });
 
-function podOf(id: string): Scratch {
-  const pod = pods.get(id) ?? scratch(`trouble-${id}`);
-  pods.set(id, pod);
-  return pod;
-}
-/** By descriptor: the namespace's file was mounted after nicd's mount namespace was made. */
 const call = (command: string, id: string): Promise<CniAnswer> =>
-  nicd.call({
-    command,
-    containerID: id,
-    netns: `/proc/${process.pid}/fd/${podOf(id).netns.fd}`,
-    config: macvlanConfig(),
-  });
+  nicd.call({ command, containerID: id, netns: pods.path(id), config: macvlanConfig() });
 
 /** Attaches a pod and returns its addresses; no other pod here may have one of them. */
 async function add(id: string): Promise<string[]> {
   const answer = await call("ADD", id);
   expect([answer.exitCode, answer.out]).toEqual([0, expect.any(String)]);
-  const own = addressesIn(id);
+  const own = pods.addresses(id);
   expect(own).toHaveLength(2);
-  for (const [other] of pods)
-    if (other !== id) expect(addressesIn(other)).not.toContainAnyValues(own);
+  for (const other of pods.ids())
+    if (other !== id) expect(pods.addresses(other)).not.toContainAnyValues(own);
   return own;
-}
-
-/** Reads from the kernel what a pod has, lo left out. */
-function addressesIn(id: string): string[] {
-  return podOf(id)
-    .kernel.addresses()
-    .filter(({ index, address }) => index !== 1 && !address.includes(":"))
-    .map(({ address }) => address);
 }
 
 async function expectRefused(id: string, why: RegExp): Promise<void> {
   expectError(await call("ADD", id), 11, why);
-  expect(addressesIn(id)).toEqual([]);
+  expect(pods.addresses(id)).toEqual([]);
   expect(
-    podOf(id)
+    pods
+      .of(id)
       .kernel.links()
       .map(({ name }) => name),
   ).toEqual(["lo"]);
@@ -64,7 +46,7 @@ async function expectDel(id: string): Promise<void> {
     const answer = await call("DEL", id);
     expect([answer.exitCode, answer.out]).toEqual([0, ""]);
   }
-  expect(addressesIn(id)).toEqual([]);
+  expect(pods.addresses(id)).toEqual([]);
 }
 const recorded = (id: string) =>
   nicd.client.check({ network: "net", containerID: id, ifname: "net1" }).then(
@@ -127,7 +109,7 @@ describe.if(able)("nicd", () => {
       await nicd.start();
       expect(await recorded("c1")).toBe(false);
       expect(await recorded("c2")).toBe(true);
-      expect(addressesIn("c2")).toEqual(kept);
+      expect(pods.addresses("c2")).toEqual(kept);
       await add("c6");
       await add("c7");
       await expectDel("c2");
@@ -204,7 +186,8 @@ describe.if(able)("nicd", () => {
       });
     }
     const answer = await call("ADD", "c2");
-    if (answer.exitCode === 0) expect(addressesIn("c2")).not.toContainAnyValues(addressesIn("c1"));
+    if (answer.exitCode === 0)
+      expect(pods.addresses("c2")).not.toContainAnyValues(pods.addresses("c1"));
     else expectError(answer, 11, /damaged: restore it|does not answer/);
     await expectDel("c1");
     await nicd.stop("SIGKILL");
