@@ -5,52 +5,31 @@ import { silentLog } from "../../src/lib/log.ts";
 import { Collector, releaseOldBoots } from "../../src/lib/nicd/collector.ts";
 import { unassignLost } from "../../src/lib/nicd/lostaddresses.ts";
 import { mendNode } from "../../src/lib/nicd/mend.ts";
-import { attachRequest, host1, pool } from "../support/attachments.ts";
-import { type CniNode, cniNode } from "../support/cni.ts";
-import { type FakeCloud, fakeCloud } from "../support/ec2.ts";
+import { attachRequest, pool } from "../support/attachments.ts";
+import { CloudHost } from "../support/cloudhost.ts";
+import type { CniNode } from "../support/cni.ts";
+import type { FakeCloud } from "../support/ec2.ts";
 import { multinic } from "../support/lab.ts";
 import { scratch } from "../support/netns.ts";
 
+let instance: CloudHost;
 let at: CniNode;
 let cloud: FakeCloud;
-const servers: { stop(hard: boolean): Promise<void> }[] = [];
-const assigned = () => cloud.enis.flatMap(({ secondary, six }) => [...secondary, ...six.slice(1)]);
+const assigned = () => instance.assigned();
 const kept = () => at.node.attachments.list().map(({ containerID }) => containerID);
 
 beforeAll(async () => {
-  const nics = host1
-    .map(({ pciAddress: _, ...nic }) => nic)
-    .flatMap((nic, i) => [
-      nic,
-      { ...nic, netAddress: `fd00:10:${i + 1}::/64`, hostIP: `fd00:10:${i + 1}::a` },
-    ]);
   const pools = [1, 2].flatMap((n) => [
     pool(`eth${n}`, `10.0.${n}.0/28`, `10.0.${n}.0/24`),
     pool(`eth${n}`, `fd00:10:${n}::/124`, `fd00:10:${n}::/64`),
   ]);
-  at = await cniNode("awslost", { nics, pools });
-  const { host } = at;
-  host.kernel.addAddress(1, "169.254.169.254/32");
-  for (const n of [1, 2]) {
-    const index = host.kernel.link(`eth${n}`)?.index ?? 0;
-    host.kernel.addAddress(index, `10.0.${n}.10/24`);
-    host.kernel.addAddress(index, `fd00:10:${n}::a/64`, { nodad: true });
-  }
-  const serve = (hostname: string, port: number, of: "imds" | "ec2") =>
-    inside(host.netns, () => Bun.serve({ hostname, port, fetch: (request) => cloud[of](request) }));
-  servers.push(serve("169.254.169.254", 80, "imds"), serve("127.0.0.1", 8099, "ec2"));
+  instance = await CloudHost.start("awslost", pools);
+  at = instance.at;
 });
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.stop(true)));
-  await at[Symbol.asyncDispose]();
-});
+afterAll(() => instance[Symbol.asyncDispose]());
 beforeEach(() => {
-  cloud = fakeCloud(
-    [1, 2].map((n) => ({
-      mac: at.host.kernel.link(`eth${n}`)?.mac ?? "",
-      six: [`fd00:10:${n}::a`],
-    })),
-  );
+  instance.renew();
+  cloud = instance.cloud;
 });
 
 /** Attaches a pod as an ADD does, whose addresses EC2 then has; its DEL never comes. */

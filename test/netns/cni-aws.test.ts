@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { inside } from "../../src/lib/linux/netns.ts";
-import { host1, pool } from "../support/attachments.ts";
-import { type CniNode, cniNode, macvlanConfig } from "../support/cni.ts";
-import { type FakeCloud, fakeCloud } from "../support/ec2.ts";
+import { pool } from "../support/attachments.ts";
+import { CloudHost } from "../support/cloudhost.ts";
+import { type CniNode, macvlanConfig } from "../support/cni.ts";
+import type { FakeCloud } from "../support/ec2.ts";
 import { kernelHas, scratch } from "../support/netns.ts";
 
 const able = kernelHas("ipvlan");
@@ -13,12 +13,6 @@ const config = macvlanConfig({
   subnet: "",
   plugin: { cniVersion: "1.0.0", type: "aws-ipvlan", mode: "l2" },
 });
-const rows = host1
-  .map(({ pciAddress: _, ...nic }) => nic)
-  .flatMap((nic, i) => [
-    nic,
-    { ...nic, netAddress: `fd00:10:${i + 1}::/64`, hostIP: `fd00:10:${i + 1}::a` },
-  ]);
 /** The network of both families, and one of each alone. */
 const poolsOf = { net: [4, 6], net4: [4], net6: [6] } as const;
 const pools = Object.entries(poolsOf).flatMap(([netAttachDef, families]) =>
@@ -34,40 +28,21 @@ const pools = Object.entries(poolsOf).flatMap(([netAttachDef, families]) =>
   ),
 );
 
+let instance: CloudHost;
 let at: CniNode;
 let cloud: FakeCloud;
-const servers: { stop(hard: boolean): Promise<void> }[] = [];
-
-/** What EC2 has on the NICs beside their own addresses. */
-const assigned = () => cloud.enis.flatMap(({ secondary, six }) => [...secondary, ...six.slice(1)]);
+const assigned = () => instance.assigned();
 const inUse = () => at.node.attachments.list().length;
 
 beforeAll(async () => {
-  at = await cniNode("aws", { nics: rows, pools });
-  const { host } = at;
-  // The metadata's own address and port, so that the program finds it as on an instance.
-  host.kernel.addAddress(1, "169.254.169.254/32");
-  for (const n of [1, 2]) {
-    const index = host.kernel.link(`eth${n}`)?.index ?? 0;
-    host.kernel.addAddress(index, `10.0.${n}.10/24`);
-    host.kernel.addAddress(index, `fd00:10:${n}::a/64`, { nodad: true });
-  }
-  const serve = (hostname: string, port: number, of: "imds" | "ec2") =>
-    inside(host.netns, () => Bun.serve({ hostname, port, fetch: (request) => cloud[of](request) }));
-  servers.push(serve("169.254.169.254", 80, "imds"), serve("127.0.0.1", 8099, "ec2"));
+  instance = await CloudHost.start("aws", pools);
+  at = instance.at;
 }, patience);
-afterAll(async () => {
-  await Promise.all(servers.map((server) => server.stop(true)));
-  await at[Symbol.asyncDispose]();
-});
+afterAll(() => instance[Symbol.asyncDispose]());
 
 beforeEach(() => {
-  cloud = fakeCloud(
-    [1, 2].map((n) => ({
-      mac: at.host.kernel.link(`eth${n}`)?.mac ?? "",
-      six: [`fd00:10:${n}::a`],
-    })),
-  );
+  instance.renew();
+  cloud = instance.cloud;
 });
 /** Whatever a test did: nothing is assigned, and nicd holds nothing. */
 afterEach(() => {
