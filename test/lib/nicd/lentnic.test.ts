@@ -1,26 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import type { Link, Route } from "../../../src/lib/netlink/types.ts";
+import type { Route } from "../../../src/lib/netlink/types.ts";
 import { findLent, missingAddresses, noteNic, routesBack } from "../../../src/lib/nicd/lentnic.ts";
+import { FakeNamespace } from "../../support/fakenamespace.ts";
 
-const eth1: Link = {
+const eth1 = new FakeNamespace().addLink("eth1", {
   index: 7,
-  name: "eth1",
-  altnames: [],
-  type: 1,
-  flags: 0,
   up: true,
-  carrier: true,
   mtu: 9000,
   mac: "02:00:00:00:00:07",
-  permMac: "",
-  operstate: 6,
-  kind: "",
-  master: 0,
-  link: 0,
-  linkNetnsid: undefined,
-  alias: "",
-  stats: undefined,
-};
+});
 const route: Route = {
   family: 4,
   dst: "172.30.0.0/16",
