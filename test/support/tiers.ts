@@ -16,6 +16,11 @@ interface Counts {
   skip: number;
 }
 
+interface Result extends Counts {
+  /** What failed, with the lines that bun printed just before. */
+  readonly failures: readonly string[];
+}
+
 /** What each tier shows: see README.md. In the order they are begun. */
 const tiers: readonly Tier[] = [
   { name: "cluster", command: ["test", "--timeout=1200000", "test/cluster"] },
@@ -30,6 +35,9 @@ const tiers: readonly Tier[] = [
   { name: "contract", command: ["test", "test/contract"] },
 ];
 
+/** How much of an error is told again at the end. */
+const linesOfFailure = 25;
+
 /** Reads bun's closing lines (` 24 pass`, ` 0 fail`, ` 1 skip`). */
 function counts(output: string): Counts {
   const read = (word: string) => {
@@ -39,8 +47,26 @@ function counts(output: string): Counts {
   return { pass: read("pass"), fail: read("fail"), skip: read("skip") + read("todo") };
 }
 
+/**
+ * Reads what failed in bun's output with --only-failures: each `(fail)` line comes behind its error, those of one file behind
+ * the file's name (`test/netns/routes.test.ts:`).
+ */
+function failures(output: string): string[] {
+  const found: string[] = [];
+  let file = "";
+  let before: string[] = [];
+  for (const line of output.split("\n")) {
+    before.push(line);
+    if (/^\S+\.test\.ts:$/.test(line)) [file, before] = [line, []];
+    if (!line.startsWith("(fail) ")) continue;
+    found.push([file, ...before.slice(-linesOfFailure)].join("\n"));
+    before = [];
+  }
+  return found;
+}
+
 /** Runs one tier; what it says comes as it is said, or in one piece when it is over (`quiet`). */
-async function runTier(tier: Tier, quiet: boolean): Promise<Counts> {
+async function runTier(tier: Tier, quiet: boolean): Promise<Result> {
   const started = Date.now();
   const child = Bun.spawn([process.execPath, ...tier.command, "--only-failures"], {
     stdin: "ignore",
@@ -68,12 +94,15 @@ async function runTier(tier: Tier, quiet: boolean): Promise<Counts> {
   process.stdout.write(
     `${said}tier ${tier.name}: ${got.pass} passed, ${got.fail} failed, ${got.skip} skipped in ${seconds} s\n\n`,
   );
-  return got;
+  const told = failures(output);
+  if (got.fail > 0 && told.length === 0)
+    told.push(`which could not run:\n${output.split("\n").slice(-linesOfFailure).join("\n")}`);
+  return { ...got, failures: told.map((said) => `tier ${tier.name}, ${said}\n`) };
 }
 
 /** Runs what no other lane has begun, one tier after another. */
-async function runLane(left: Tier[], quiet: boolean): Promise<Counts[]> {
-  const all: Counts[] = [];
+async function runLane(left: Tier[], quiet: boolean): Promise<Result[]> {
+  const all: Result[] = [];
   for (let tier = left.shift(); tier; tier = left.shift()) {
     if (quiet) process.stdout.write(`tier ${tier.name} has begun\n`);
     all.push(await runTier(tier, quiet));
@@ -84,12 +113,15 @@ async function runLane(left: Tier[], quiet: boolean): Promise<Counts[]> {
 const wanted = process.argv.slice(2);
 const chosen = tiers.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const lanes = Math.min(2, availableParallelism(), chosen.length);
-const results = await Promise.all(Array.from({ length: lanes }, () => runLane(chosen, lanes > 1)));
+const lists = await Promise.all(Array.from({ length: lanes }, () => runLane(chosen, lanes > 1)));
+const results = lists.flat();
 const total: Counts = { pass: 0, fail: 0, skip: 0 };
-for (const got of results.flat()) {
+for (const got of results) {
   total.pass += got.pass;
   total.fail += got.fail;
   total.skip += got.skip;
 }
+// Once more at the end, where a reader of a long log looks first.
+process.stdout.write(results.flatMap(({ failures }) => failures).join("\n"));
 process.stdout.write(`${total.pass} passed, ${total.fail} failed, ${total.skip} skipped\n`);
 process.exit(total.fail === 0 ? 0 : 1);
