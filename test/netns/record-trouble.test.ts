@@ -61,8 +61,8 @@ interface Trouble {
   readonly mend: string;
   readonly said: RegExp;
 }
-const ext4 =
-  "mount -t tmpfs -o size=8m tmpfs $state && truncate -s 6M $state/image && mkfs.ext4 -q -m 0 -b 4096 $state/image && mount -o loop $state/image $state && chmod 700 $state";
+const ext4 = (block: number) =>
+  `mount -t tmpfs -o size=8m tmpfs $state && truncate -s 6M $state/image && mkfs.ext4 -q -m 0 -b ${block} $state/image && mount -o loop $state/image $state && chmod 700 $state`;
 /** `$state` is the folder of the record, in a mount namespace of the test. */
 const troubles: Record<string, Trouble> = {
   "whose disk is full": {
@@ -72,14 +72,14 @@ const troubles: Record<string, Trouble> = {
     said: /file system is full: free space there|does not answer/,
   },
   "whose ext4 is full": {
-    mount: ext4,
+    mount: ext4(4096),
     break: "dd if=/dev/zero of=$state/fill bs=4k status=none 2>/dev/null || true",
     mend: "rm -f $state/fill",
     said: /file system is full: free space there|does not answer/,
   },
   // What ext4 does by itself when its disk gives errors (ext4(5), errors=remount-ro).
   "whose file system became read-only": {
-    mount: ext4,
+    mount: ext4(4096),
     break: "sync; mount -o remount,abort $state",
     mend: "umount -l $state; mount -o loop $state/image $state",
     said: /read-only: see the kernel's log|does not answer/,
@@ -117,6 +117,28 @@ describe.if(able)("nicd", () => {
     },
     60_000,
   );
+
+  // In a file that is mapped, a page whose blocks are not there yet ends the program by SIGBUS when the disk is full.
+  test("that starts on an ext4 with hardly a free block serves or says why not, and is ended by no signal", async () => {
+    nicd = await liveNicd("blocks", { mount: ext4(1024) });
+    await add("c1");
+    await nicd.stop();
+    await nicd.inMounts("dd if=/dev/zero of=$state/fill bs=1k status=none 2>/dev/null || true");
+    let served = 0;
+    for (let free = 0; free <= 24; free += 2) {
+      await nicd.inMounts(`truncate -s -${free ? 2 : 0}k $state/fill`);
+      const ended = await nicd.startHere();
+      if (ended) {
+        const wanted = [1, expect.stringMatching(troubles["whose ext4 is full"]?.said ?? /x/)];
+        expect([ended.code, ended.log]).toEqual(wanted);
+        continue;
+      }
+      served++;
+      expect(await recorded("c1")).toBe(true);
+      await nicd.stop("SIGKILL");
+    }
+    expect(served).toBeGreaterThan(0);
+  }, 60_000);
 
   test("whose record is deleted while it runs takes no pod any more, lets DEL work, and does not start anew without its journal", async () => {
     nicd = await liveNicd("deleted");

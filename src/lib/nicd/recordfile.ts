@@ -1,8 +1,10 @@
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { Failure } from "../errors.ts";
 import { databasePath } from "../node/paths.ts";
 import type { NodePaths } from "../settings.ts";
+import { openRecordCopy } from "./recordcopy.ts";
 import { schemaVersion } from "./schema.ts";
 import { Store } from "./store.ts";
 
@@ -15,14 +17,16 @@ export interface RecordFile {
   readonly node: string | undefined;
 }
 
-/** Opens the record for reading; undefined = there is none. The caller closes the store. */
-export function openRecordFile(paths: Pick<NodePaths, "stateDir">): RecordFile | undefined {
+/** Opens what the record says now; undefined = there is none. The caller closes the store. */
+export function openRecordFile(
+  paths: Pick<NodePaths, "runDir" | "stateDir">,
+): RecordFile | undefined {
   const file = databasePath(paths);
   if (!existsSync(file)) return undefined;
   let db: Database | undefined;
   try {
-    db = new Database(file, { readonly: true, strict: true });
-    db.run("PRAGMA busy_timeout = 2000");
+    // In memory, where there is room when the disk is full.
+    db = openRecordCopy(file, existsSync(paths.runDir) ? paths.runDir : tmpdir());
     const found = db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version;
     if (found !== schemaVersion) {
       throw new Failure(`it has schema version ${found}, this multinic knows ${schemaVersion}`);

@@ -13,6 +13,10 @@ const troubles: readonly (readonly [RegExp, string])[] = [
     "it is damaged: restore it, or drain the node, move it away and reboot",
   ],
   [
+    /^SQLITE_BUSY/,
+    "another process has it open, most likely another nicd: stop that one (`fuser -v` names it)",
+  ],
+  [
     /^SQLITE_(IOERR|CANTOPEN|PROTOCOL)/,
     "its disk does not answer: see the kernel's log for I/O errors, and drain the node",
   ],

@@ -167,6 +167,9 @@ export function openStore(file: string, options: { mountinfo?: string } = {}): S
 
 function prepare(db: Database, file: string): void {
   db.run("PRAGMA busy_timeout = 2000");
+  // The index of the log stays in memory. As a file (-shm) it is mapped without its blocks, and on a full disk the kernel ends
+  // whoever touches such a page with SIGBUS. Before the first read: https://sqlite.org/wal.html#noshm
+  db.run("PRAGMA locking_mode = EXCLUSIVE");
   const mode = db.query<{ journal_mode: string }, []>("PRAGMA journal_mode = WAL").get();
   if (mode?.journal_mode !== "wal") {
     throw new Failure(

@@ -1,19 +1,29 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { attachRequest, pool, type TestNode, testNode } from "../../support/attachments.ts";
 
 const key = (containerID: string) => ({ network: "net", containerID, ifname: "net1" });
 
-/** Makes the node's record refuse one kind of write, as a full or failing disk would, until disposed. */
-function refusing(node: TestNode, event: string): Disposable {
-  const db = new Database(node.file);
-  db.run(`CREATE TRIGGER refused BEFORE ${event} BEGIN SELECT RAISE(ABORT, 'disk is full'); END`);
-  return {
-    [Symbol.dispose]() {
-      db.run("DROP TRIGGER refused");
-      db.close();
-    },
-  };
+/** Makes a node whose record can refuse one kind of write, as a full or failing disk would. */
+function refusingNode(event: string): TestNode {
+  const folder = mkdtempSync(join(tmpdir(), "multinic-refusing-"));
+  testNode({ folder }).store.close();
+  const db = new Database(join(folder, "state.db"));
+  const refused = "(SELECT value FROM meta WHERE key = 'refused') = 'yes'";
+  const [when, condition = "TRUE"] = event.split(" WHEN ");
+  db.run(`CREATE TRIGGER refused BEFORE ${when} WHEN ${refused} AND ${condition}
+    BEGIN SELECT RAISE(ABORT, 'disk is full'); END`);
+  db.close();
+  return testNode({ folder });
+}
+
+/** Refuses until disposed. */
+function refusing(node: TestNode): Disposable {
+  node.store.setMeta("refused", "yes");
+  return { [Symbol.dispose]: () => node.store.setMeta("refused", "no") };
 }
 
 function held(node: TestNode): string[] {
@@ -23,11 +33,11 @@ function held(node: TestNode): string[] {
 }
 
 test("detach that the record refuses frees nothing and stops no later call; the next one frees it", () => {
-  using node = testNode();
+  using node = refusingNode("DELETE ON attachments");
   node.attachments.attach(attachRequest("c1"));
   const before = held(node);
   {
-    using _ = refusing(node, "DELETE ON attachments");
+    using _ = refusing(node);
     expect(() => node.attachments.detach(key("c1"))).toThrow("disk is full");
     expect(held(node)).toEqual(before);
     node.attachments.attach(attachRequest("c2"));
@@ -39,9 +49,9 @@ test("detach that the record refuses frees nothing and stops no later call; the 
 });
 
 test("attach that the record refuses at its second NIC takes nothing, and the next one gets the same addresses", () => {
-  using node = testNode();
+  using node = refusingNode("INSERT ON addresses WHEN new.master = 'eth2'");
   {
-    using _ = refusing(node, "INSERT ON addresses WHEN new.master = 'eth2'");
+    using _ = refusing(node);
     for (let i = 0; i < 3; i++)
       expect(() => node.attachments.attach(attachRequest(`f${i}`))).toThrow("disk is full");
     expect(held(node)).toEqual([]);

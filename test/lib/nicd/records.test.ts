@@ -1,5 +1,5 @@
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { openRecordCopy } from "../../../src/lib/nicd/recordcopy.ts";
 import { freedMs } from "../../../src/lib/nicd/records.ts";
 import { attachRequest, pool, type TestNode, testNode } from "../../support/attachments.ts";
 
@@ -33,7 +33,7 @@ function comeAndGo(node: TestNode, container: string): string | undefined {
 }
 
 function freedRows(node: TestNode): number | undefined {
-  using db = new Database(node.file, { readonly: true });
+  using db = openRecordCopy(node.file, node.folder);
   return db.query<{ rows: number }, []>("SELECT count(*) AS rows FROM freed").get()?.rows;
 }
 
