@@ -1,14 +1,20 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { codeOf, Failure } from "../errors.ts";
 import { databasePath } from "../node/paths.ts";
 import type { NodePaths } from "../settings.ts";
 
 type Paths = Pick<NodePaths, "runDir" | "stateDir">;
 
-/** Notes, in the folder that a reboot empties, that this boot has a record with something in it. */
+/**
+ * Notes, in the folder that a reboot empties, that this boot has a record with something in it. A note that is there is not
+ * touched: where that folder is full, it would be cut off.
+ */
 export function markRecord(paths: Paths, bootId: string): void {
+  if (hadRecord(paths, bootId)) return;
   mkdirSync(paths.runDir, { recursive: true, mode: 0o700 });
-  writeFileSync(markPath(paths), bootId, { mode: 0o600 });
+  const mark = markPath(paths);
+  writeFileSync(`${mark}.new`, bootId, { mode: 0o600 });
+  renameSync(`${mark}.new`, mark);
 }
 
 /** Says that a record is not the one that this boot had: it was deleted, or one of an earlier boot was put back. */
