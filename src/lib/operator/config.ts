@@ -18,7 +18,9 @@ export async function reconcileConfig(name: string, deps: Deps): Promise<Next> {
   const stored = configs.stored.get(name);
   if (!stored) return "done";
   if (stored.metadata.deletionTimestamp !== undefined) return cleanUp(stored, deps);
-  await addFinalizer(deps.kube, "Config", { object: stored, finalizer: configFinalizer });
+  const kept = { object: stored, finalizer: configFinalizer };
+  // Deleted meanwhile: the copy will know soon.
+  if (!(await addFinalizer(deps.kube, "Config", kept))) return { after: deps.pace().urgentMs };
   const config = configs.get(name);
   if (!config) {
     const why = configs.unreadable().find(({ object }) => object === stored)?.problem;

@@ -27,15 +27,18 @@ export async function stripAbandoned(
   await write(kube, kind, { object, finalizers });
 }
 
-/** Puts a finalizer on an object that lacks it. */
+/**
+ * Puts a finalizer on an object that lacks it. Returns whether it has it now; false = the object is gone, and what is made for
+ * it from here on nobody would ever remove.
+ */
 export async function addFinalizer(
   kube: Kube,
   kind: KindName,
   to: { object: KubeObject; finalizer: string },
-): Promise<void> {
+): Promise<boolean> {
   const has = to.object.metadata.finalizers ?? [];
-  if (has.includes(to.finalizer)) return;
-  await write(kube, kind, { object: to.object, finalizers: [...has, to.finalizer] });
+  if (has.includes(to.finalizer)) return true;
+  return write(kube, kind, { object: to.object, finalizers: [...has, to.finalizer] });
 }
 
 /** Takes a finalizer off: the last step of a deletion, after cleanup has succeeded. */
@@ -49,16 +52,21 @@ export async function dropFinalizer(
   await write(kube, kind, { object: of.object, finalizers: has.filter((f) => f !== of.finalizer) });
 }
 
-/** The resourceVersion goes along: a list of finalizers is replaced whole, so nobody else's may be lost. */
+/**
+ * The resourceVersion goes along: a list of finalizers is replaced whole, so nobody else's may be lost. Returns whether the
+ * object is there.
+ */
 async function write(
   kube: Kube,
   kind: KindName,
   to: { object: KubeObject; finalizers: string[] },
-): Promise<void> {
+): Promise<boolean> {
   const { name, resourceVersion } = to.object.metadata;
   try {
     await kube.patch(kind, name, { metadata: { resourceVersion, finalizers: to.finalizers } });
+    return true;
   } catch (error) {
     if (codeOf(error) !== "NotFound") throw error;
+    return false;
   }
 }

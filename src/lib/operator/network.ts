@@ -28,10 +28,10 @@ export async function reconcileNetwork(
   deps.orphanedSince.delete(name);
   const seen = observeNetwork(network, deps);
   if (network.metadata.deletionTimestamp !== undefined) return cleanUpNetwork(seen, deps);
-  await addFinalizer(deps.kube, "MultiNicNetwork", {
-    object: network,
-    finalizer: networkFinalizer,
-  });
+  const kept = { object: network, finalizer: networkFinalizer };
+  // Deleted meanwhile: the copy will know soon.
+  if (!(await addFinalizer(deps.kube, "MultiNicNetwork", kept)))
+    return { after: deps.pace().urgentMs };
 
   const { ipam, faults } = judge(seen);
   const valid = faults.length === 0;

@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { Failure } from "../../../src/lib/errors.ts";
 import { eventually } from "../../../src/lib/lab/eventually.ts";
+import { ownConfig } from "../../support/objects.ts";
 import { OperatorWorld } from "../../support/operatorworld.ts";
 
 // Back-offs of several seconds may pass on a busy machine.
@@ -103,4 +104,28 @@ test("operator keeps slices and pools of a network that is gone as long as a pod
   await world.kube.patch("CIDR", "gone", { metadata: { annotations: { touched: "last" } } });
   await world.gone("CIDR", "gone");
   await world.gone("IPPool", pool);
+});
+
+test("operator makes nothing of a network that was deleted before it got its finalizer, and whose end its watch lost", async () => {
+  await using world = await OperatorWorld.start();
+  await world.join(1);
+  await world.kube.create("Config", ownConfig({ urgentReconcileSeconds: 1 }));
+  let tries = 0;
+  world.hook = ({ verb, kind }) => {
+    if (verb !== "patch" || kind !== "MultiNicNetwork") return;
+    tries++;
+    if (world.hidden.size === 0) throw new Failure("not now", { code: "Unavailable" });
+  };
+  const tried = async (times: number) =>
+    eventually("another try", async () =>
+      tries >= times ? { value: tries } : { not: `${tries} tries` },
+    );
+  world.operator();
+  await world.network("net");
+  await tried(1);
+  await world.kube.remove("MultiNicNetwork", "net");
+  world.hidden.add("MultiNicNetwork net");
+  // What comes after a try is over when the next one begins.
+  await tried(tries + 3);
+  expect([await world.names("CIDR"), await world.names("IPPool")]).toEqual([[], []]);
 });
