@@ -44,7 +44,7 @@ export class OperatorWorld implements AsyncDisposable {
   /** Single objects that operators read, as `Kind name` once answered, and who is asked before each. */
   readonly reads: string[] = [];
   readHook: ((what: string) => void) | undefined;
-  /** Objects that operators' lists and watches lack although the server has them, as `Kind name`. */
+  /** Objects that operators' whole lists and watches lack although the server has them, as `Kind name`. */
   readonly hidden = new Set<string>();
   /** Time by the operators' clock; undefined = the real one. */
   wall: number | undefined;
@@ -110,16 +110,19 @@ export class OperatorWorld implements AsyncDisposable {
       this.hook?.(write);
       this.writes.push(write);
     };
+    const read = async <T>(kind: KindName, name: string, ask: () => Promise<T>): Promise<T> => {
+      try {
+        this.readHook?.(`${kind} ${name}`);
+        return await ask();
+      } finally {
+        this.reads.push(`${kind} ${name}`);
+      }
+    };
     return {
-      get: async (kind, name, where) => {
-        try {
-          this.readHook?.(`${kind} ${name}`);
-          return await kube.get(kind, name, where);
-        } finally {
-          this.reads.push(`${kind} ${name}`);
-        }
-      },
+      get: (kind, name, where) => read(kind, name, () => kube.get(kind, name, where)),
       list: async (kind, selection) => {
+        const name = /^metadata\.name=(.*)$/.exec(selection?.fieldSelector ?? "")?.[1];
+        if (name !== undefined) return read(kind, name, () => kube.list(kind, selection));
         const found = await kube.list(kind, selection);
         return { ...found, items: found.items.filter((item) => !this.isHidden(item)) };
       },

@@ -5,6 +5,7 @@ import type { Controller, Next } from "../kube/controller.ts";
 import { source } from "../kube/controller.ts";
 import type { Kube, Store } from "../kube/kube.ts";
 import { createQueue } from "../kube/queue.ts";
+import { readNow } from "../kube/readnow.ts";
 import type { Log } from "../log.ts";
 import { poolUsage } from "../plan/poolusage.ts";
 import type { Attachments } from "./attachments.ts";
@@ -96,7 +97,7 @@ async function mirror(name: string, deps: PublishPoolsDeps): Promise<Next> {
     } catch (error) {
       if (codeOf(error) !== "Conflict" || attempt === attempts) throw error;
       // The copy is old, and where the watch has lost an event it stays so until its next audit.
-      const now = await deps.kube.get("IPPool", name);
+      const now = await readNow(deps.kube, "IPPool", name);
       pool = now && isSound(now) ? now : undefined;
     }
   }

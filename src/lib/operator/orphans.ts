@@ -1,5 +1,6 @@
 import { apiVersion, type KubeObject } from "../api/meta.ts";
 import type { Next } from "../kube/controller.ts";
+import { readNow } from "../kube/readnow.ts";
 import { networkOf } from "../plan/networkof.ts";
 import type { Deps } from "./deps.ts";
 import { aliveIn, observeNetwork } from "./observe.ts";
@@ -38,7 +39,7 @@ export async function removeOrphans(
         isAlive(metadata.name) &&
         status?.leaving?.some((one) => one.name === name && one.attachments > 0),
     );
-  if (isHeld || (await kube.get("MultiNicNetwork", name))) {
+  if (isHeld || (await readNow(kube, "MultiNicNetwork", name))) {
     orphanedSince.delete(name);
     return { after: normalMs };
   }
