@@ -20,15 +20,15 @@ afterEach(async () => {
   await nicd?.[Symbol.asyncDispose]();
 });
 
-/** Starts nicd with a runtime on a real socket, and with folders that mounts of the host reach. */
-async function start(): Promise<void> {
+/** Starts nicd with a runtime on a real socket that lists these sandboxes, and with folders that mounts of the host reach. */
+async function start(listed: readonly string[]): Promise<void> {
   const live = await liveNicd("cri", { api: true, mount: sharedMounts });
   nicd = live;
   await applyPools(nicd);
   await nicd.stop("SIGKILL");
   const socket = join(nicd.folder, "cri.sock");
   cri = await serveCri(socket);
-  cri.say(["held", "present", "path-below-proc", "lost", "once"]);
+  cri.say(listed);
   await nicd.start({ env: { MULTINIC_CRI_SOCKET: socket } });
   await poolsKnown(nicd);
 }
@@ -37,7 +37,7 @@ const namespace = (name: string) => makeNamespace(nicd, name);
 const held = (containerID: string) => isHeld(nicd, containerID);
 
 test("nicd with a CRI frees what two looks 30 s apart miss; a look that fails, hangs, is empty once or cannot be read frees nothing", async () => {
-  await start();
+  await start(["held", "present", "path-below-proc", "lost", "once"]);
   const kept = {
     // Listed in all but one look.
     once: await namespace("once"),
@@ -77,8 +77,7 @@ test("nicd with a CRI frees what two looks 30 s apart miss; a look that fails, h
 }, 240_000);
 
 test("nicd with a CRI that never listed a sandbox of ours takes its silence for nothing while a namespace may be there", async () => {
-  await start();
-  cri.say(["somebody-else"]);
+  await start(["somebody-else"]);
   const there = await namespace("there");
   await nicd.client.attach(attachRequest("there", there));
   await nicd.client.attach(attachRequest("below-proc", { netns: "/proc/999999/ns/net" }));
