@@ -8,5 +8,5 @@ const more = ownPlanes.map(
 
 describe("multinic in User-Mode Linux", () => {
   const files = ["./test/uml/guest/demo.ts", "./test/uml/guest/scenario.ts"];
-  guestCases({ files, seconds: 540, more });
+  guestCases({ files, seconds: 900, more });
 });
