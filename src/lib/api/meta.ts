@@ -41,6 +41,13 @@ export interface KubeObject {
   metadata: ObjectMeta;
 }
 
+/** A stored object whose fields are not of their types: another release's schema let it in, or none did. */
+export interface Unreadable {
+  readonly object: KubeObject;
+  /** Kind, name and what is wrong, in the user's words. */
+  readonly problem: string;
+}
+
 /** meta/v1 Condition. */
 export interface Condition {
   type: string;

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
+import type { KubeObject } from "../api/meta.ts";
 import { codeOf, explain } from "../errors.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
 import { CriSandboxes } from "../nicd/cri.ts";
 import { netnsState } from "../nicd/netnsstate.ts";
 import { readTableNames } from "../nicd/rtnames.ts";
-import type { RecordReply } from "../node/contract.ts";
+import type { CopiedObjects, RecordReply } from "../node/contract.ts";
 import { databasePath } from "../node/paths.ts";
 import type { Examined, Finding } from "../plan/doctor-finding.ts";
 import { examineFirewall } from "../plan/doctor-firewall.ts";
@@ -46,7 +47,7 @@ export async function lookAtNode(from: NodeSources): Promise<Examined> {
     attached: record.attachments,
     tombstones: lookAtTombstones(paths, { now: Date.now(), olderThanMs: tombstoneMs }),
     copies: record.copies,
-    versions: from.fresh && objects ? versionsOf(objects, record.node) : undefined,
+    versions: from.fresh && objects ? versionsOf(objects, record) : undefined,
   });
   if (look.lost) {
     unchecked.push("who holds which address: the record is lost");
@@ -54,7 +55,12 @@ export async function lookAtNode(from: NodeSources): Promise<Examined> {
   }
   const pools = objects?.pools.filter((pool) => pool.spec.hostName === record.node);
   findings.push(...(await sandboxes(from, unchecked)));
-  if (pools) findings.push(...examinePoolsOfNode(record.attachments, pools, Date.now()));
+  const lost = objects?.unreadable.filter(({ object }) => object.kind === "IPPool") ?? [];
+  const unreadable = new Set(lost.map(({ object }) => object.metadata.name));
+  if (pools)
+    findings.push(
+      ...examinePoolsOfNode(record.attachments, pools, { now: Date.now(), unreadable }),
+    );
   else unchecked.push("IPPools, CIDRs, routes and rules: the API server and nicd gave no objects");
   findings.push(...kernel(from, unchecked));
   if (objects) findings.push(...(await firewall(objects, record.node, unchecked)));
@@ -126,6 +132,7 @@ function kernel({ look, objects, paths }: NodeSources, unchecked: string[]): Fin
     },
     networks: objects.networks,
     slices: objects.slices,
+    unreadable: objects.unreadable,
     tables: record.tables,
     named: readTableNames(paths.iproute2Dir),
     attached: new Set(record.attachments.map(({ network }) => network)),
@@ -163,15 +170,23 @@ function readRpFilter(nic: string): number {
 
 function versionsOf(
   objects: ObjectsSeen,
-  node: string,
+  { node, copies }: RecordReply,
 ): Record<string, ReadonlyMap<string, string>> {
-  const of = (
-    list: readonly { readonly metadata: { name: string; resourceVersion?: string | undefined } }[],
-  ) => new Map(list.map(({ metadata }) => [metadata.name, metadata.resourceVersion ?? ""]));
+  const of = (kind: keyof CopiedObjects, list: readonly KubeObject[]) => {
+    // Whose an unreadable pool is, it does not say.
+    const lost = objects.unreadable
+      .map(({ object }) => object)
+      .filter((one) => one.kind === kind && copies[kind]?.versions[one.metadata.name]);
+    return new Map(
+      [...list, ...lost].map(({ metadata }) => [metadata.name, metadata.resourceVersion ?? ""]),
+    );
+  };
+  const pools = objects.pools.filter((pool) => pool.spec.hostName === node);
+  const hosts = objects.hostInterfaces.filter((host) => host.metadata.name === node);
   return {
-    CIDR: of(objects.slices),
-    MultiNicNetwork: of(objects.networks),
-    IPPool: of(objects.pools.filter((pool) => pool.spec.hostName === node)),
-    HostInterface: of(objects.hostInterfaces.filter((host) => host.metadata.name === node)),
+    CIDR: of("CIDR", objects.slices),
+    MultiNicNetwork: of("MultiNicNetwork", objects.networks),
+    IPPool: of("IPPool", pools),
+    HostInterface: of("HostInterface", hosts),
   };
 }

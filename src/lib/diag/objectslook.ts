@@ -1,5 +1,8 @@
+import type { KubeObject, Unreadable } from "../api/meta.ts";
 import { explain } from "../errors.ts";
-import type { Kube, PodObject } from "../kube/kube.ts";
+import type { Kube, KubeList, PodObject } from "../kube/kube.ts";
+import { readStored } from "../kube/readable.ts";
+import { parseStored } from "../nicd/storedobject.ts";
 import type { RecordReply } from "../node/contract.ts";
 import type { ObjectsSeen } from "../plan/doctor-objects.ts";
 import { hostnameLabel, labelValue, type Sha256 } from "../plan/names.ts";
@@ -36,6 +39,13 @@ export async function lookAtObjects(kube: Kube, wish: ObjectsWish): Promise<Obje
       mine === undefined ? {} : { fieldSelector: `metadata.name=${mine}` },
     ),
   ]);
+  const unreadable: Unreadable[] = [];
+  const sound = <T extends KubeObject>({ items }: KubeList<T>): T[] =>
+    items.flatMap((stored) => {
+      const { object, problem } = readStored(stored, parseStored);
+      if (problem !== undefined) unreadable.push({ object: stored, problem });
+      return object ?? [];
+    });
   const unchecked: string[] = [];
   let pods: readonly PodObject[] | undefined;
   try {
@@ -47,10 +57,11 @@ export async function lookAtObjects(kube: Kube, wish: ObjectsWish): Promise<Obje
   return {
     objects: {
       node: mine,
-      networks: networks.items,
-      slices: slices.items,
-      pools: pools.items,
-      hostInterfaces: hostInterfaces.items,
+      networks: sound(networks),
+      slices: sound(slices),
+      pools: sound(pools),
+      hostInterfaces: sound(hostInterfaces),
+      unreadable,
       pods: pods && new Map(pods.map((pod) => [fullName(pod), pod.spec?.nodeName ?? ""])),
     },
     podUids:
@@ -72,6 +83,7 @@ export function objectsOfNicd(record: RecordReply): ObjectsSeen | undefined {
     slices: objects.CIDR,
     pools: objects.IPPool,
     hostInterfaces: objects.HostInterface,
+    unreadable: objects.unreadable,
     pods: undefined,
   };
 }

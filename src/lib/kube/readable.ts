@@ -1,15 +1,8 @@
 import type { Strictness } from "../api/check.ts";
-import type { KubeObject } from "../api/meta.ts";
+import type { KubeObject, Unreadable } from "../api/meta.ts";
 import { InvalidInput } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "./kube.ts";
-
-/** A stored object whose fields are not of their types: another release's schema let it in, or none did. */
-export interface Unreadable {
-  readonly object: KubeObject;
-  /** Kind, name and what is wrong, in the user's words. */
-  readonly problem: string;
-}
 
 /** A copy that hands out only objects that can be read, so that a bad one concerns nobody but itself. */
 export interface ReadableStore<T extends KubeObject> extends Store<T> {
@@ -18,7 +11,8 @@ export interface ReadableStore<T extends KubeObject> extends Store<T> {
   unreadable(): Unreadable[];
 }
 
-interface Read<T> {
+/** What can be used of a stored object, and why not all of it. */
+export interface Read<T> {
   readonly object: T | undefined;
   readonly problem?: string;
 }
@@ -33,29 +27,10 @@ export function readable<T extends KubeObject>(
   options: { readonly log: Log; readonly standIn?: (object: T) => T },
 ): ReadableStore<T> {
   const known = new WeakMap<T, Read<T>>();
-  const problemOf = (object: T): string | undefined => {
-    try {
-      parse(object, "tolerant");
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof InvalidInput)) throw error;
-      const { faults } = error;
-      const some = faults.slice(0, 3).map((fault) => `${fault.path}: ${fault.problem}`);
-      const more = faults.length > 3 ? `; and ${faults.length - 3} more` : "";
-      const { kind, metadata } = object;
-      return `${kind} ${metadata.name} cannot be used: ${some.join("; ")}${more}`;
-    }
-  };
   const judge = (object: T): Read<T> => {
-    const problem = problemOf(object);
-    if (problem === undefined) return { object };
-    const bare: T = { ...object, status: undefined };
-    if (problemOf(bare) === undefined) return { object: bare };
-    options.log.warn(`${problem}: mend or delete it`);
-    const standIn = options.standIn?.(object);
-    if (standIn === undefined) return { object: undefined, problem };
-    const usable = problemOf(standIn) === undefined;
-    return { object: usable ? standIn : { ...standIn, status: undefined }, problem };
+    const found = readStored(object, (value) => parse(value, "tolerant"), options.standIn);
+    if (found.problem !== undefined) options.log.warn(`${found.problem}: mend or delete it`);
+    return found;
   };
   const read = (object: T): Read<T> => {
     const found = known.get(object) ?? judge(object);
@@ -78,4 +53,40 @@ export function readable<T extends KubeObject>(
     onChange: (listener) => stored.onChange((before, after) => listener(seen(before), seen(after))),
     ready: (signal) => stored.ready(signal),
   };
+}
+
+/**
+ * Reads a stored object by `parse`, which throws InvalidInput. A status that cannot be read is left out; of anything else
+ * there is the problem, and what `standIn` makes of the object.
+ */
+export function readStored<T extends KubeObject>(
+  object: T,
+  parse: (object: T) => unknown,
+  standIn?: (object: T) => T,
+): Read<T> {
+  const problem = problemIn(object, parse);
+  if (problem === undefined) return { object };
+  const bare: T = { ...object, status: undefined };
+  if (problemIn(bare, parse) === undefined) return { object: bare };
+  const other = standIn?.(object);
+  if (other === undefined) return { object: undefined, problem };
+  const usable = problemIn(other, parse) === undefined;
+  return { object: usable ? other : { ...other, status: undefined }, problem };
+}
+
+function problemIn<T extends KubeObject>(
+  object: T,
+  parse: (object: T) => unknown,
+): string | undefined {
+  try {
+    parse(object);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    const { faults } = error;
+    const some = faults.slice(0, 3).map((fault) => `${fault.path}: ${fault.problem}`);
+    const more = faults.length > 3 ? `; and ${faults.length - 3} more` : "";
+    const { kind, metadata } = object;
+    return `${kind} ${metadata.name} cannot be used: ${some.join("; ")}${more}`;
+  }
 }

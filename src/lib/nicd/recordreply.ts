@@ -39,6 +39,7 @@ export function recordReply(request: RecordRequest, from: RecordSources): Record
         MultiNicNetwork: networks.list(),
         IPPool: pools.list(),
         HostInterface: hostInterfaces.list(),
+        unreadable: [slices, networks, pools, hostInterfaces].flatMap((one) => one.unreadable()),
       },
     }),
   };

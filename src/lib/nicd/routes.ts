@@ -6,13 +6,13 @@ import type { Store } from "../kube/kube.ts";
 import type { ReadableStore } from "../kube/readable.ts";
 import type { Kernel, KernelEvent } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
-import { fieldOf, networkOf } from "../plan/networkof.ts";
 import type { HostRouteStep } from "../plan/route-diff.ts";
 import {
   type HostRoutesInput,
   type HostRoutesPlan,
   planHostRoutes,
 } from "../plan/route-hostroutes.ts";
+import { routedNetworks } from "../plan/route-routed.ts";
 import { routeStatus } from "../plan/route-status.ts";
 import { inRange } from "../plan/route-tablechoice.ts";
 import { stepText } from "../plan/route-text.ts";
@@ -68,45 +68,29 @@ export async function reconcileRoutes(
   sources: RouteSources,
   before: readonly NetworkRoutesStatus[],
 ): Promise<RoutesReport | undefined> {
-  const wanted = routedNetworks(sources);
+  const wanted = wantedOf(sources);
   return wanted && bring(deps, { ...wanted, attached: deps.attachedNetworks(), before });
 }
 
 /** Says what `reconcileRoutes` would do now, one sentence a step, and changes nothing. undefined as there. */
 export function dryRoutes(deps: RoutesDeps, sources: RouteSources): string[] | undefined {
-  const wanted = routedNetworks(sources);
+  const wanted = wantedOf(sources);
   if (!wanted) return undefined;
   const { plan } = planned(deps, { ...wanted, attached: deps.attachedNetworks() });
   const names = new Map(deps.kernel.links().map(({ index, name }) => [index, name]));
   return plan.steps.map((step) => stepText(step, names));
 }
 
-function routedNetworks(
+function wantedOf(
   sources: RouteSources,
 ): Pick<HostRoutesInput, "networks" | "unreadable"> | undefined {
-  if (!sources.slices.synced || !sources.networks.synced) return undefined;
-  const unreadable = new Map<string, string[]>();
-  const lost = (name: string, problem: string) =>
-    unreadable.set(name, [...(unreadable.get(name) ?? []), problem]);
-  for (const { object, problem } of sources.slices.unreadable?.() ?? [])
-    lost(networkOf(object), problem);
-  const slices = Map.groupBy(sources.slices.list(), (slice) => slice.spec.config.name);
-  const open = new Set(
-    sources.networks.list().flatMap(({ metadata, spec }) => (spec.hostAccess ? metadata.name : [])),
-  );
-  for (const { object, problem } of sources.networks.unreadable?.() ?? []) {
-    const { name } = object.metadata;
-    const spec = fieldOf(object, "spec");
-    const access = fieldOf(spec, "hostAccess");
-    // Of the network itself only this matters here.
-    if (access === true) open.add(name);
-    else if (slices.has(name) && access !== false && (access !== undefined || !spec))
-      lost(name, problem);
-  }
-  const networks = [...slices]
-    .filter(([name]) => !unreadable.has(name))
-    .map(([name, list]) => ({ name, slices: list, hostAccess: open.has(name) }));
-  return { networks, unreadable };
+  const { slices, networks } = sources;
+  if (!slices.synced || !networks.synced) return undefined;
+  return routedNetworks({
+    slices: slices.list(),
+    networks: networks.list(),
+    unreadable: [slices, networks].flatMap((one) => one.unreadable?.() ?? []),
+  });
 }
 
 /** Removes every rule, route, table number and name that is ours: for a host that leaves for good. */

@@ -5,6 +5,7 @@
 
 import type { Explained } from "../api/explained.ts";
 import type { Cidr, HostInterface, IPPool, MultiNicNetwork } from "../api/kinds.ts";
+import type { Unreadable } from "../api/meta.ts";
 
 /** Identity of an attachment: never the pod's name, which a StatefulSet pod shares with its predecessor. */
 export interface AttachmentKey {
@@ -157,6 +158,11 @@ export interface CopiedObjects {
   HostInterface: readonly HostInterface[];
 }
 
+/** Those copies, and the objects that nicd has no use for because they cannot be read. */
+export interface ReadObjects extends CopiedObjects {
+  unreadable: readonly Unreadable[];
+}
+
 /** Everything nicd has on record, for `multinic doctor`. */
 export interface RecordReply {
   node: string;
@@ -171,7 +177,7 @@ export interface RecordReply {
   /** nicd's copies of objects: whether they are whole, and which version of each object it has. */
   copies: Partial<Record<keyof CopiedObjects, CopyState>>;
   /** Asked for with `objects`. */
-  objects?: CopiedObjects;
+  objects?: ReadObjects;
 }
 
 /** What to mend; each part is done once and its outcome said. */

@@ -6,8 +6,8 @@ import type {
   MultiNicNetwork,
   NetworkAttachmentDefinition,
 } from "../api/kinds.ts";
+import type { Unreadable } from "../api/meta.ts";
 import type { NamespaceObject, NodeObject } from "../kube/kube.ts";
-import type { Unreadable } from "../kube/readable.ts";
 import { overlappingSubnets } from "../plan/cidr-overlap.ts";
 import { configName, countingConfig } from "../plan/countingconfig.ts";
 import { networkOf } from "../plan/networkof.ts";

@@ -30,6 +30,8 @@ export const causes = {
   MtuDiffers: "the hosts' NICs of one plane were set up differently",
   NetworkFailed: "the network cannot be planned as it is written",
   NicdAway: "nicd does not run on this node",
+  ObjectUnreadable:
+    "another release wrote it, or it was stored while our CustomResourceDefinitions were not there",
   PodCIDRTwice: "two slices were written by hand, or two networks share a subnet",
   PodGone: "the pod's object is gone, and its sandbox was not taken down, or its DEL was lost",
   PoolDiffers: "the pool was written by hand, or the operator does not run",

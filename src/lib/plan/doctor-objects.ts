@@ -6,11 +6,13 @@ import type {
   IPPool,
   MultiNicNetwork,
 } from "../api/kinds.ts";
+import type { Unreadable } from "../api/meta.ts";
 import { comparePrefixes, overlaps, type Prefix, parsePrefix } from "../ip.ts";
 import { blocksOf, isWithin } from "./cidr-membership.ts";
 import { type Finding, finding } from "./doctor-finding.ts";
 import { restartOperator } from "./doctor-record.ts";
 import { poolNameOf } from "./names.ts";
+import { networkOf } from "./networkof.ts";
 
 /** A cluster's objects; `pods` undefined = they were not listed. */
 export interface ObjectsSeen {
@@ -20,6 +22,8 @@ export interface ObjectsSeen {
   readonly slices: readonly Cidr[];
   readonly pools: readonly IPPool[];
   readonly hostInterfaces: readonly HostInterface[];
+  /** Objects of these kinds that are not in those lists: what they give to whom is not known. */
+  readonly unreadable: readonly Unreadable[];
   /** `namespace/name` of every pod, with its node. */
   readonly pods: ReadonlyMap<string, string> | undefined;
 }
@@ -32,10 +36,11 @@ export function examineObjects(seen: ObjectsSeen): Finding[] {
   const { node } = seen;
   const rows = node === undefined ? all : all.filter(({ host }) => host.hostName === node);
   return [
+    ...seen.unreadable.map(unreadable),
     ...examineNetworks(seen.networks),
-    ...examineHosts(seen.hostInterfaces, rows),
+    ...examineHosts(seen, rows),
     ...examinePodCIDRs(all),
-    ...examinePools(seen.pools, rows),
+    ...examinePools(seen, rows),
     ...examineRows(seen),
     ...examineMtus(seen.hostInterfaces, rows),
   ];
@@ -47,6 +52,18 @@ interface Row {
   readonly host: CidrHost;
 }
 
+function unreadable({ object, problem }: Unreadable): Finding {
+  const { kind, metadata } = object;
+  const mend = `kubectl edit ${kind.toLowerCase()} ${metadata.name}`;
+  return finding("ObjectUnreadable", `${kind} ${metadata.name}`, { what: problem, mend });
+}
+
+/** Names of the objects of one kind that are there and cannot be read. */
+function lostNames(seen: ObjectsSeen, kind: string): ReadonlySet<string> {
+  const lost = seen.unreadable.filter(({ object }) => object.kind === kind);
+  return new Set(lost.map(({ object }) => object.metadata.name));
+}
+
 function examineNetworks(networks: readonly MultiNicNetwork[]): Finding[] {
   return networks.flatMap(({ metadata: { name }, status }) => {
     if (status?.configStatus !== "Failed") return [];
@@ -55,11 +72,13 @@ function examineNetworks(networks: readonly MultiNicNetwork[]): Finding[] {
   });
 }
 
-function examineHosts(hosts: readonly HostInterface[], rows: readonly Row[]): Finding[] {
+function examineHosts(seen: ObjectsSeen, rows: readonly Row[]): Finding[] {
   const out: Finding[] = [];
+  const hosts = seen.hostInterfaces;
+  const lost = lostNames(seen, "HostInterface");
   const known = new Map(hosts.map((host) => [host.metadata.name, host]));
   for (const name of new Set(rows.map(({ host }) => host.hostName))) {
-    if (known.has(name)) continue;
+    if (known.has(name) || lost.has(name)) continue;
     const what = `node ${name} has podCIDRs and no HostInterface`;
     out.push(finding("HostInterfaceMissing", name, { what, mend: restartNicd(name) }));
   }
@@ -85,7 +104,7 @@ function examineHosts(hosts: readonly HostInterface[], rows: readonly Row[]): Fi
   for (const { host, entry, slice } of rows) {
     const nics = known.get(host.hostName)?.spec.interfaces;
     const own = nics?.filter((nic) => nic.interfaceName === host.interfaceName);
-    if (!own) continue;
+    if (!own || lost.has(host.hostName)) continue;
     const network = slice.spec.config.name;
     if (own.length > 0) {
       if (host.hostIP === "" || own.some((nic) => nic.hostIP === host.hostIP)) continue;
@@ -129,8 +148,13 @@ function claimed(a: Row, b: Row): Finding {
   });
 }
 
-function examinePools(pools: readonly IPPool[], rows: readonly Row[]): Finding[] {
+function examinePools(seen: ObjectsSeen, rows: readonly Row[]): Finding[] {
   const out: Finding[] = [];
+  const { pools } = seen;
+  const lost = lostNames(seen, "IPPool");
+  const unknown = new Set(
+    seen.unreadable.flatMap(({ object }) => (object.kind === "CIDR" ? networkOf(object) : [])),
+  );
   const present = new Map(pools.map((pool) => [pool.metadata.name, pool]));
   const wanted = new Set<string>();
   for (const { slice, entry, host } of rows) {
@@ -138,6 +162,7 @@ function examinePools(pools: readonly IPPool[], rows: readonly Row[]): Finding[]
     const name = poolNameOf(network, host.podCIDR);
     wanted.add(name);
     const pool = present.get(name);
+    if (lost.has(name)) continue;
     if (!pool) {
       const what = `IPPool ${name} of ${host.hostName} is not there: no pod gets an address of ${host.podCIDR}`;
       out.push(
@@ -158,7 +183,7 @@ function examinePools(pools: readonly IPPool[], rows: readonly Row[]): Finding[]
     out.push(finding("PoolDiffers", name, { what, mend: restartOperator }));
   }
   for (const [name, { spec }] of present) {
-    if (wanted.has(name)) continue;
+    if (wanted.has(name) || unknown.has(spec.netAttachDef)) continue;
     const held = spec.allocations.length;
     const what = `IPPool ${name} of ${spec.hostName} is wanted by no CIDR of network ${spec.netAttachDef}; ${held} addresses are held`;
     const mend =

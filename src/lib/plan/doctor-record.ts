@@ -3,6 +3,7 @@ import { blocksOf, isWithin } from "./cidr-membership.ts";
 import { type Finding, finding } from "./doctor-finding.ts";
 import { type Attached, garbage, looksApartMs, type NetnsState } from "./garbage.ts";
 import { describeHeld, type Held, heldKey, recreate } from "./held.ts";
+import { poolNameOf } from "./names.ts";
 
 const collect = "multinic gc";
 /** How long a mirror may lag behind a new attachment (ms), in a burst of pods. */
@@ -62,7 +63,11 @@ export function examineSandboxes(held: readonly Held[], seen: SandboxesSeen): Fi
 export function examinePoolsOfNode(
   held: readonly Held[],
   pools: readonly IPPool[],
-  now: number,
+  at: {
+    readonly now: number;
+    /** Names of pools that are there and cannot be read. */
+    readonly unreadable: ReadonlySet<string>;
+  },
 ): Finding[] {
   const out: Finding[] = [];
   const byPool = new Map(
@@ -77,6 +82,8 @@ export function examinePoolsOfNode(
       if (!isWithin(blocksOf([podCIDR]), address)) {
         const what = `${where}, which is outside its podCIDR ${podCIDR}`;
         out.push(finding("AddressOutsidePool", address, { what, mend: recreate(one) }));
+      } else if (!pool && at.unreadable.has(poolNameOf(one.network, podCIDR))) {
+        // Whether it lists the address cannot be told.
       } else if (!pool) {
         const what = `${where} of podCIDR ${podCIDR}, for which this node has no IPPool`;
         out.push(
@@ -94,7 +101,7 @@ export function examinePoolsOfNode(
     }
   }
   out.push(...acrossNetworks(held));
-  for (const [key, pool] of byPool) out.push(...mirrorOf(pool, rows.get(key) ?? new Map(), now));
+  for (const [key, pool] of byPool) out.push(...mirrorOf(pool, rows.get(key) ?? new Map(), at.now));
   return out;
 }
 

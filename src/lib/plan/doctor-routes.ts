@@ -1,9 +1,11 @@
 import type { Cidr, MultiNicNetwork } from "../api/kinds.ts";
+import type { Unreadable } from "../api/meta.ts";
 import { overlaps, parsePrefix } from "../ip.ts";
 import { FR_ACT_TO_TBL } from "../netlink/routenumbers.ts";
 import type { Route, Rule } from "../netlink/types.ts";
 import { type Finding, finding } from "./doctor-finding.ts";
 import { type HostRoutesPlan, planHostRoutes } from "./route-hostroutes.ts";
+import { routedNetworks } from "./route-routed.ts";
 import { isReserved, type NamedTable } from "./route-tablechoice.ts";
 import { routeText, ruleText } from "./route-text.ts";
 import { type KernelRoutes, ourProtocol, routeKey, rulePriority } from "./routes.ts";
@@ -19,6 +21,7 @@ export interface RoutesSeen {
   readonly kernel: KernelRoutes;
   readonly networks: readonly MultiNicNetwork[];
   readonly slices: readonly Cidr[];
+  readonly unreadable: readonly Unreadable[];
   /** Routing tables on nicd's record. */
   readonly tables: readonly { readonly network: string; readonly id: number }[];
   readonly named: readonly NamedTable[];
@@ -57,18 +60,10 @@ export function examineRoutes(seen: RoutesSeen): Finding[] {
 }
 
 function planOf(seen: RoutesSeen): HostRoutesPlan {
-  const open = new Set(
-    seen.networks.flatMap(({ metadata, spec }) => (spec.hostAccess ? metadata.name : [])),
-  );
-  const slices = Map.groupBy(seen.slices, (slice) => slice.spec.config.name);
   return planHostRoutes({
+    ...routedNetworks(seen),
     hostName: seen.hostName,
     links: new Map(seen.links.map((link) => [link.name, link])),
-    networks: [...slices].map(([name, list]) => ({
-      name,
-      slices: list,
-      hostAccess: open.has(name),
-    })),
     recorded: new Map(seen.tables.map(({ network, id }) => [network, id])),
     named: seen.named,
     attached: seen.attached,

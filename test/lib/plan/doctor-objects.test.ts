@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { HostInterface, IPPool } from "../../../src/lib/api/kinds.ts";
+import type { KubeObject } from "../../../src/lib/api/meta.ts";
 import { examineObjects, type ObjectsSeen } from "../../../src/lib/plan/doctor-objects.ts";
 import { network } from "../../support/objects.ts";
 import { workedExample } from "../../support/slices.ts";
@@ -53,6 +54,7 @@ function clean(): ObjectsSeen {
     slices: [workedExample()],
     pools: pools(),
     hostInterfaces: [host("host1", 1), host("host2", 2)],
+    unreadable: [],
     pods: new Map([["default/a", "host1"]]),
   };
 }
@@ -83,6 +85,24 @@ describe("examineObjects", () => {
   test("finds nothing where all objects agree", () => {
     expect(names()).toEqual([]);
     expect(names({ pools: rows(["192.168.0.1"]) })).toEqual([]);
+  });
+
+  test("says which objects cannot be read, and nothing of what they would tell", () => {
+    const lost = (object: KubeObject) => ({ object, problem: `${object.kind} is spoiled` });
+    const slice = workedExample();
+    const [first] = pools();
+    if (!first) throw new Error("no pool");
+    expect(names({ slices: [], unreadable: [lost(slice)] })).toEqual([
+      ["ObjectUnreadable", `CIDR ${slice.metadata.name}`],
+    ]);
+    expect(names({ pools: pools().slice(1), unreadable: [lost(first)] })).toEqual([
+      ["ObjectUnreadable", `IPPool ${first.metadata.name}`],
+    ]);
+    const broken = hosts((one) => ({ ...one, spec: { ...one.spec, interfaces: [] } }));
+    for (const hostInterfaces of [broken, broken.slice(0, 1)])
+      expect(names({ hostInterfaces, unreadable: [lost(host("host2", 2))] })).toEqual([
+        ["ObjectUnreadable", "HostInterface host2"],
+      ]);
   });
 
   const twice = pools().map((pool, i) => {

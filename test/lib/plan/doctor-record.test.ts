@@ -62,8 +62,11 @@ describe("examineSandboxes", () => {
 });
 
 describe("examinePoolsOfNode", () => {
-  const names = (held: Held[], pools: IPPool[]) =>
-    examinePoolsOfNode(held, pools, 10_000_000).map(({ name, subject }) => [name, subject]);
+  const at = { now: 10_000_000, unreadable: new Set<string>() };
+  const names = (held: Held[], pools: IPPool[], unreadable: string[] = []) =>
+    examinePoolsOfNode(held, pools, { ...at, unreadable: new Set(unreadable) }).map(
+      ({ name, subject }) => [name, subject],
+    );
   const pool = poolOf("192.168.0.0/24", [one, two]);
 
   test("finds nothing where record and pools agree", () => {
@@ -79,15 +82,18 @@ describe("examinePoolsOfNode", () => {
     ]);
   });
   test("lets the mirror of a new attachment lag", () => {
-    expect(examinePoolsOfNode([one], [poolOf("192.168.0.0/24", [])], 1_009_000)).toEqual([]);
+    expect(
+      examinePoolsOfNode([one], [poolOf("192.168.0.0/24", [])], { ...at, now: 1_009_000 }),
+    ).toEqual([]);
   });
   test("finds a row that nobody holds", () => {
     expect(names([one], [pool])).toEqual([
       ["PoolRowStale", "lab-192.168.0.0-24 192.168.0.2 default/c2"],
     ]);
   });
-  test("finds an address without pool", () => {
+  test("finds an address without pool, unless the pool is there and cannot be read", () => {
     expect(names([one], [])).toEqual([["PoolMissing", "lab 192.168.0.0/24"]]);
+    expect(names([one], [], ["lab-192.168.0.0-24"])).toEqual([]);
   });
   test("finds an address that is excluded, and one outside its podCIDR", () => {
     const excluding = { ...pool, spec: { ...pool.spec, excludes: ["192.168.0.2/31"] } };
@@ -103,7 +109,7 @@ describe("examinePoolsOfNode", () => {
   });
   test("finds one address of two pods, in one network or in two", () => {
     const same = heldOne("c3", ["192.168.0.1"]);
-    const found = examinePoolsOfNode([one, same], [poolOf("192.168.0.0/24", [one])], 10_000_000);
+    const found = examinePoolsOfNode([one, same], [poolOf("192.168.0.0/24", [one])], at);
     expect(found.map(({ name }) => name)).toContain("AddressTwice");
     const elsewhere: Held = { ...same, network: "other" };
     const other = poolOf("192.168.0.0/24", [elsewhere]);

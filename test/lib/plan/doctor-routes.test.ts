@@ -15,6 +15,7 @@ function clean(slices: Cidr[] = [workedExample()]): RoutesSeen {
     kernel: done.kernel,
     networks: [],
     slices,
+    unreadable: [],
     tables: [...done.recorded].map(([network, id]) => ({ network, id })),
     named: [],
     attached: new Set(),
@@ -125,6 +126,20 @@ describe("examineRoutes", () => {
   for (const [what, seen, found] of cases) {
     test(`finds ${what}`, () => expect(names(seen)).toEqual(found));
   }
+
+  test("calls no route left over of a network whose slice cannot be read, and goes on with the others", () => {
+    const seen = clean();
+    const [slice] = seen.slices;
+    if (!slice) throw new Error("no slice");
+    const unreadable = [{ object: slice, problem: "spoiled" }];
+    expect(names({ ...seen, slices: [], unreadable })).toEqual([]);
+    const stray = { ...route, table: 30_001 };
+    const kernel = { ...seen.kernel, routes: [...seen.kernel.routes, stray] };
+    const tables = [...seen.tables, { network: "gone", id: 30_001 }];
+    expect(names({ ...seen, slices: [], unreadable, kernel, tables })).toEqual([
+      ["RouteLeftOver", "multinic gc"],
+    ]);
+  });
 
   test("finds a NIC that is down", () => {
     const seen = clean();
