@@ -2,6 +2,7 @@ import { type Ipam, parseIpam } from "../api/ipam.ts";
 import type { Cidr, CidrConfig, MultiNicNetwork } from "../api/kinds.ts";
 import { InvalidInput } from "../errors.ts";
 import type { Next } from "../kube/controller.ts";
+import { readNow } from "../kube/readnow.ts";
 import { cloudReserved } from "../plan/cidr-cloud.ts";
 import { discoveredPlanes } from "../plan/cidr-discoveredplanes.ts";
 import { hostNetOverlaps } from "../plan/cidr-overlap.ts";
@@ -17,6 +18,12 @@ import { reconcileDevices } from "./devices.ts";
 import { addFinalizer, networkFinalizer } from "./finalizers.ts";
 import { type Observed, observeNetwork } from "./observe.ts";
 import { type OrphanedSince, removeOrphans } from "./orphans.ts";
+
+/** Tells whether the server has this very network, and nobody deletes it. */
+async function isThere({ metadata }: MultiNicNetwork, { kube }: Deps): Promise<boolean> {
+  const now = await readNow(kube, "MultiNicNetwork", metadata.name);
+  return now?.metadata.uid === metadata.uid && now?.metadata.deletionTimestamp === undefined;
+}
 
 /** Brings everything that one MultiNicNetwork wants into being: CIDR slices, IPPools, definitions, status. */
 export async function reconcileNetwork(
@@ -39,6 +46,9 @@ export async function reconcileNetwork(
   faults.push(
     ...(planned?.faults ?? []).map((f) => (f.path ? `${f.path}: ${f.problem}` : f.problem)),
   );
+  // A copy may lag, and what is made for a network that is gone nobody owns.
+  const isFirst = seen.slices.length === 0 && planned?.steps.some(({ op }) => op === "create");
+  if (isFirst && !(await isThere(network, deps))) return { after: deps.pace().urgentMs };
   const slices = planned ? await applyCidrs(planned.steps, planned.slices, deps) : seen.slices;
   if (planned) await applyPools(poolSteps(seen, { planned, slices }, deps), deps);
   sayNotes(seen, planned, deps);
