@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { HostInterfaceRow } from "../../src/lib/api/kinds.ts";
 import { systemClock } from "../../src/lib/kube/clock.ts";
 import { runControllers } from "../../src/lib/kube/controller.ts";
 import type { Kube } from "../../src/lib/kube/kube.ts";
@@ -6,7 +7,8 @@ import type { Kernel } from "../../src/lib/linux/kernel.ts";
 import { createLog } from "../../src/lib/log.ts";
 import type { Route, Rule } from "../../src/lib/netlink/types.ts";
 import { Collector } from "../../src/lib/nicd/collector.ts";
-import { createCopies, feedView } from "../../src/lib/nicd/copies.ts";
+import { type Copies, createCopies, feedView } from "../../src/lib/nicd/copies.ts";
+import type { NicDiscovery } from "../../src/lib/nicd/discovery.ts";
 import { createLeaving } from "../../src/lib/nicd/leaving.ts";
 import { NodeWork } from "../../src/lib/nicd/nodework.ts";
 import { offerNics } from "../../src/lib/nicd/offernics.ts";
@@ -45,6 +47,42 @@ export function saidRoutes({ routes, rules }: FakeNamespace): string[] {
   ].sort();
 }
 
+/** What nicd finds of a host whose NICs never change; undefined = it was never asked to look. */
+export function stillDiscovery(rows: readonly HostInterfaceRow[] | undefined): NicDiscovery {
+  const current = rows && {
+    rows: [...rows],
+    interfaces: [],
+    excluded: [],
+    memory: { rows: [...rows], since: new Map<string, number>(), lastDefault: undefined },
+    againAt: undefined,
+  };
+  return {
+    current,
+    parents: new Map(),
+    names: new Map(),
+    adopt() {},
+    refresh() {
+      if (!current) throw new Error("nobody asked for a look");
+      return current;
+    },
+    poke() {},
+    onChange: () => () => {},
+    run: async () => {},
+  };
+}
+
+/** A node's folders, all below its own. */
+export function pathsBelow(folder: string) {
+  const [runDir, stateDir, sysRoot, procRoot] = [folder, folder, folder, folder];
+  return { runDir, stateDir, sysRoot, procRoot, iproute2Dir: "" };
+}
+
+/** The pods' UIDs once their copy is whole. */
+export function knownPods(copies: Copies): ReadonlySet<string> | undefined {
+  if (!copies.pods?.synced) return undefined;
+  return new Set(copies.pods.list().map((pod) => pod.metadata.uid ?? ""));
+}
+
 /** Runs what nicd does with objects of host1, on a kernel and a record in this process; stops when disposed of. */
 export function nodeInProcess(of: { kube: Kube; kernel: Kernel; node: TestNode }) {
   const { kube, kernel, node } = of;
@@ -55,38 +93,13 @@ export function nodeInProcess(of: { kube: Kube; kernel: Kernel; node: TestNode }
   const { signal } = stop;
   const copies = createCopies(kube, { node: "host1", log, sha256, withPods: true }, signal);
   feedView(copies, view, signal);
-  const discovery = {
-    current: {
-      rows: [...host1],
-      interfaces: [],
-      excluded: [],
-      memory: { rows: [...host1], since: new Map<string, number>(), lastDefault: undefined },
-      againAt: undefined,
-    },
-    parents: new Map<string, string>(),
-    names: new Map<string, string>(),
-    adopt() {},
-    refresh: () => discovery.current,
-    poke() {},
-    onChange: () => () => {},
-    run: async () => {},
-  };
+  const discovery = stillDiscovery(host1);
   offerNics({ discovery, copies, view, store, node: "host1" }, signal);
-  const podUids = () =>
-    copies.pods?.synced
-      ? new Set(copies.pods.list().map((pod) => pod.metadata.uid ?? ""))
-      : undefined;
   const { controllers } = new NodeWork(
     {
       kube,
       node: "host1",
-      paths: {
-        runDir: folder,
-        stateDir: folder,
-        sysRoot: folder,
-        procRoot: folder,
-        iproute2Dir: "",
-      },
+      paths: pathsBelow(folder),
       kernel,
       store,
       attachments,
@@ -98,7 +111,7 @@ export function nodeInProcess(of: { kube: Kube; kernel: Kernel; node: TestNode }
         now: () => performance.now(),
         bootId: "boot-1",
         sandboxes: undefined,
-        podUids,
+        podUids: () => knownPods(copies),
       }),
       clock: systemClock,
       log,

@@ -11,6 +11,7 @@ import { paceOf } from "../../../src/lib/plan/pace.ts";
 import { attachRequest, testNode } from "../../support/attachments.ts";
 import { createTestClock } from "../../support/clock.ts";
 import { FakeNamespace, fakeKernel } from "../../support/fakenamespace.ts";
+import { knownPods, pathsBelow, stillDiscovery } from "../../support/nodeinprocess.ts";
 import { sha256 } from "../../support/plan-world.ts";
 
 /** An API server that takes every question and answers none. */
@@ -45,33 +46,15 @@ function work(sandboxes: SandboxLister | undefined) {
   const options = { node: "host1", log: silentLog, sha256, withPods: sandboxes === undefined };
   const copies = createCopies(kube, options, stop.signal);
   const tombstones = join(node.folder, "tombstones");
-  const { folder } = node;
   const { controllers } = new NodeWork(
     {
       kube,
       node: "host1",
-      paths: {
-        runDir: folder,
-        stateDir: folder,
-        sysRoot: folder,
-        procRoot: folder,
-        iproute2Dir: "",
-      },
+      paths: pathsBelow(node.folder),
       kernel: fakeKernel(new FakeNamespace(), new FakeNamespace()),
       store,
       attachments,
-      discovery: {
-        current: undefined,
-        parents: new Map(),
-        names: new Map(),
-        adopt() {},
-        refresh: () => {
-          throw new Error("nobody asked for a look");
-        },
-        poke() {},
-        onChange: () => () => {},
-        run: async () => {},
-      },
+      discovery: stillDiscovery(undefined),
       copies,
       collector: new Collector({
         attachments,
@@ -79,10 +62,7 @@ function work(sandboxes: SandboxLister | undefined) {
         now: clock.now,
         bootId: "boot-1",
         sandboxes,
-        podUids: () =>
-          copies.pods?.synced
-            ? new Set(copies.pods.list().map((pod) => pod.metadata.uid ?? ""))
-            : undefined,
+        podUids: () => knownPods(copies),
         mountinfo: () => "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n",
       }),
       clock,
