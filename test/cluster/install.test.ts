@@ -10,6 +10,7 @@ import { kubectl, until } from "../support/kubectl.ts";
 import { upstreamConfig } from "../support/objects.ts";
 import { upstreamDaemonSet } from "../support/upstreamdaemonset.ts";
 import { type Installed, install, namespace } from "./applied.ts";
+import { openshiftCrd } from "./openshift-crd.ts";
 
 const image = "registry.example/multinic:1";
 let world: Installed;
@@ -37,6 +38,27 @@ test("kubectl apply -k manifests/ warns of nothing, and changes nothing the seco
     ok: true,
   });
   expect(await versions()).toEqual(before);
+});
+
+test("kubectl apply -k manifests/openshift is what OpenShift's own definition of SecurityContextConstraints takes", async () => {
+  const { kubeconfigPath } = world.plane;
+  const args = ["apply", "--server-side", "--validate=strict"];
+  const definition = await openshiftCrd("securitycontextconstraints");
+  const defined = await kubectl([...args, "-f", definition], undefined, kubeconfigPath);
+  expect(defined).toEqual({ ok: true, text: defined.text });
+  const overlay = ["-k", join(import.meta.dir, "../../manifests/openshift")];
+  await until(
+    async () => (await kubectl([...args, ...overlay], undefined, kubeconfigPath)).ok,
+    "the overlay to be taken",
+  );
+  const spoiled = {
+    apiVersion: "security.openshift.io/v1",
+    kind: "SecurityContextConstraints",
+    metadata: { name: "spoiled" },
+    allowedCapabilities: "NET_ADMIN",
+  };
+  const refused = await kubectl([...args, "-f", "-"], spoiled, kubeconfigPath);
+  expect(refused).toMatchObject({ ok: false });
 });
 
 describe("the operator, with its own service account", () => {
