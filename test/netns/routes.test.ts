@@ -215,7 +215,7 @@ describe.skipIf(!kernelHas("veth"))("reconcileRoutes in a namespace", () => {
       [
         show(host, "rule"),
         show(host, "-6", "rule"),
-        show(host, "route", "show", "table", "all"),
+        show(host, "-4", "route", "show", "table", "all"),
         // The kernel's own come up when duplicate address detection has ended.
         show(host, "-6", "route", "show", "table", "all").filter(
           (line) => !line.includes("proto kernel"),
