@@ -4,7 +4,7 @@ import { eventually } from "../../src/lib/lab/eventually.ts";
 import { searchPath } from "../../src/lib/settings.ts";
 import type { Watching } from "../contract/api-client.ts";
 import { multinic } from "../support/lab.ts";
-import { hostInterfaceOf } from "../support/operatorworld.ts";
+import { hostInterfaceOf } from "../support/objects.ts";
 import { type Installed, install, namespace } from "./applied.ts";
 
 const group = "/apis/multinic.fms.io/v1";

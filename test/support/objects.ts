@@ -1,4 +1,9 @@
-import type { Config, MultiNicNetwork, MultiNicNetworkSpec } from "../../src/lib/api/kinds.ts";
+import type {
+  Config,
+  HostInterface,
+  MultiNicNetwork,
+  MultiNicNetworkSpec,
+} from "../../src/lib/api/kinds.ts";
 import { apiVersion } from "../../src/lib/api/meta.ts";
 
 /** The worked example's network with other fields of spec. */
@@ -68,5 +73,24 @@ export function ownConfig(spec: Partial<Config["spec"]> = {}): Config {
       daemon: { image: "registry.example/multinic:1", port: 11000 },
       ...spec,
     },
+  };
+}
+
+/** A host's NICs in the worked example's planes; host300 needs planes of /16, as 10.1.0.0/16. */
+export function hostInterfaceOf(number: number, nics = 2, wide = false): HostInterface {
+  const name = `host${number}`;
+  const interfaces = Array.from({ length: nics }, (_, p) => ({
+    interfaceName: `eth${p + 1}`,
+    netAddress: wide ? `10.${p + 1}.0.0/16` : `10.0.${p + 1}.0/24`,
+    hostIP: wide ? `10.${p + 1}.${number >> 8}.${number & 255}` : `10.0.${p + 1}.${number}`,
+    vendor: "1af4",
+    product: "1000",
+    pciAddress: `0000:00:${(p + 4).toString(16).padStart(2, "0")}.0`,
+  }));
+  return {
+    apiVersion,
+    kind: "HostInterface",
+    metadata: { name },
+    spec: { hostName: name, interfaces },
   };
 }

@@ -1,12 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type {
-  HostInterface,
-  MultiNicNetwork,
-  NetworkRoutesStatus,
-} from "../../src/lib/api/kinds.ts";
-import { apiVersion, type KubeObject } from "../../src/lib/api/meta.ts";
+import type { MultiNicNetwork, NetworkRoutesStatus } from "../../src/lib/api/kinds.ts";
+import type { KubeObject } from "../../src/lib/api/meta.ts";
 import { connectKube } from "../../src/lib/kube/connect.ts";
 import type { KindName, Kinds, Kube, WatchEvent, Where } from "../../src/lib/kube/kube.ts";
 import {
@@ -18,7 +14,7 @@ import { eventually } from "../../src/lib/lab/eventually.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { runOperator } from "../../src/lib/operator/operator.ts";
 import { sliceKey } from "../../src/lib/plan/networkstatus.ts";
-import { network } from "./objects.ts";
+import { hostInterfaceOf, network } from "./objects.ts";
 import { sha256 } from "./plan-world.ts";
 
 export const operatorNamespace = "multi-nic-cni-operator";
@@ -289,23 +285,4 @@ export class OperatorWorld implements AsyncDisposable {
     await this.api.stop();
     rmSync(this.#folder, { recursive: true });
   }
-}
-
-/** A host's NICs in the worked example's planes; host300 needs planes of /16, as 10.1.0.0/16. */
-export function hostInterfaceOf(number: number, nics = 2, wide = false): HostInterface {
-  const name = `host${number}`;
-  const interfaces = Array.from({ length: nics }, (_, p) => ({
-    interfaceName: `eth${p + 1}`,
-    netAddress: wide ? `10.${p + 1}.0.0/16` : `10.0.${p + 1}.0/24`,
-    hostIP: wide ? `10.${p + 1}.${number >> 8}.${number & 255}` : `10.0.${p + 1}.${number}`,
-    vendor: "1af4",
-    product: "1000",
-    pciAddress: `0000:00:${(p + 4).toString(16).padStart(2, "0")}.0`,
-  }));
-  return {
-    apiVersion,
-    kind: "HostInterface",
-    metadata: { name },
-    spec: { hostName: name, interfaces },
-  };
 }

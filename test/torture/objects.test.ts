@@ -9,9 +9,9 @@ import { connect } from "../contract/api-client.ts";
 import { runsOf } from "../support/fuzz.ts";
 import { multinic, until } from "../support/lab.ts";
 import { mutateJson } from "../support/mutate.ts";
-import { ownConfig } from "../support/objects.ts";
+import { hostInterfaceOf, ownConfig } from "../support/objects.ts";
 import { openCrds } from "../support/opencrd.ts";
-import { hostInterfaceOf, operatorNamespace } from "../support/operatorworld.ts";
+import { operatorNamespace } from "../support/operatorworld.ts";
 import { random } from "../support/random.ts";
 import { sampleDocuments } from "../support/samples.ts";
 

@@ -1,7 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { explainFromObjects, findPod, triesOf } from "../../../src/lib/diag/explain.ts";
 import { tryText } from "../../../src/lib/diag/explaintable.ts";
-import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
+import { hostInterfaceOf } from "../../support/objects.ts";
+import { OperatorWorld } from "../../support/operatorworld.ts";
 
 setDefaultTimeout(30_000);
 

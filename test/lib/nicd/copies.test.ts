@@ -4,7 +4,8 @@ import { silentLog } from "../../../src/lib/log.ts";
 import { allSynced, createCopies, feedView } from "../../../src/lib/nicd/copies.ts";
 import { hostnameLabel } from "../../../src/lib/plan/names.ts";
 import { host1Pools, pool, testNode } from "../../support/attachments.ts";
-import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
+import { hostInterfaceOf } from "../../support/objects.ts";
+import { OperatorWorld } from "../../support/operatorworld.ts";
 import { sha256 } from "../../support/plan-world.ts";
 
 // Back-offs of several seconds may pass on a busy machine.

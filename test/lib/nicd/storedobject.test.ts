@@ -12,8 +12,7 @@ import { StoredView } from "../../../src/lib/nicd/view.ts";
 import { fieldOf } from "../../../src/lib/plan/networkof.ts";
 import { host1Pools, testNode } from "../../support/attachments.ts";
 import { mutateJson } from "../../support/mutate.ts";
-import { network, ownConfig } from "../../support/objects.ts";
-import { hostInterfaceOf } from "../../support/operatorworld.ts";
+import { hostInterfaceOf, network, ownConfig } from "../../support/objects.ts";
 import { type Random, random } from "../../support/random.ts";
 import { workedExample } from "../../support/slices.ts";
 

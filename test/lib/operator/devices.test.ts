@@ -8,7 +8,8 @@ import type { MultiNicNetwork, NetworkAttachmentDefinition } from "../../../src/
 import { resourceNameAnnotation } from "../../../src/lib/plan/definition.ts";
 import { deviceCrds } from "../../support/devicecrds.ts";
 import { deviceObjects } from "../../support/deviceobjects.ts";
-import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
+import { hostInterfaceOf } from "../../support/objects.ts";
+import { OperatorWorld } from "../../support/operatorworld.ts";
 import { sampleDocuments } from "../../support/samples.ts";
 
 setDefaultTimeout(60_000);

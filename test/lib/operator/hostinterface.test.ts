@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { reconcileHostInterface } from "../../../src/lib/operator/hostinterface.ts";
-import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
+import { hostInterfaceOf } from "../../support/objects.ts";
+import { OperatorWorld } from "../../support/operatorworld.ts";
 
 // Back-offs of several seconds may pass on a busy machine.
 setDefaultTimeout(30_000);

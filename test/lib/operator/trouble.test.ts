@@ -1,7 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { Failure } from "../../../src/lib/errors.ts";
 import { eventually } from "../../../src/lib/lab/eventually.ts";
-import { hostInterfaceOf, OperatorWorld } from "../../support/operatorworld.ts";
+import { hostInterfaceOf } from "../../support/objects.ts";
+import { OperatorWorld } from "../../support/operatorworld.ts";
 
 // Back-offs of several seconds may pass on a busy machine.
 setDefaultTimeout(30_000);
