@@ -1,5 +1,5 @@
 /**
- * Runs the tiers of `make test` and ends with `N passed, N failed, N skipped` alone on a line. Three at a time where there is a
+ * Runs the tiers of `make test` and ends with `N passed, N failed, N skipped` alone on a line. Two at a time where there is a
  * second processor, the long ones first: each works in namespaces or guests of its own, and waits for much of its time. A tier
  * that cannot run at all (its set-up failed, no test was found) counts as one failure.
  */
@@ -112,8 +112,8 @@ async function runLane(left: Tier[], quiet: boolean): Promise<Result[]> {
 
 const wanted = process.argv.slice(2);
 const chosen = tiers.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-// Three on two processors: the longest tiers wait for half of their time.
-const lanes = Math.min(3, 2 * availableParallelism() - 1, chosen.length);
+// A third on two processors saves nothing, and each waits longer for what it starts.
+const lanes = Math.min(2, availableParallelism(), chosen.length);
 const lists = await Promise.all(Array.from({ length: lanes }, () => runLane(chosen, lanes > 1)));
 const results = lists.flat();
 const total: Counts = { pass: 0, fail: 0, skip: 0 };
