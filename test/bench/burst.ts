@@ -38,7 +38,8 @@ export function burst(of: {
   besideMi: number;
 }): BurstResult {
   const { network, nics, pods, besideMi } = of;
-  using group = limited(`multinic-bench-${process.pid}`, multus);
+  // Not by pid: the lab has pids of its own, and a bench that was killed leaves its group.
+  using group = limited(`multinic-bench-${crypto.randomUUID()}`, multus);
   const within = (program: Program): Program => ({
     ...program,
     argv: [

@@ -11,7 +11,7 @@ import type { Examined, Finding } from "../plan/doctor-finding.ts";
 import { examineFirewall } from "../plan/doctor-firewall.ts";
 import { examineLinks } from "../plan/doctor-links.ts";
 import { examineDaemon } from "../plan/doctor-node.ts";
-import type { ObjectsSeen } from "../plan/doctor-objects.ts";
+import { lostNames, type ObjectsSeen } from "../plan/doctor-objects.ts";
 import { examinePoolsOfNode, examineSandboxes } from "../plan/doctor-record.ts";
 import { examineRoutes } from "../plan/doctor-routes.ts";
 import { examineRpFilter } from "../plan/doctor-rpfilter.ts";
@@ -55,13 +55,11 @@ export async function lookAtNode(from: NodeSources): Promise<Examined> {
   }
   const pools = objects?.pools.filter((pool) => pool.spec.hostName === record.node);
   findings.push(...(await sandboxes(from, unchecked)));
-  const lost = objects?.unreadable.filter(({ object }) => object.kind === "IPPool") ?? [];
-  const unreadable = new Set(lost.map(({ object }) => object.metadata.name));
-  if (pools)
-    findings.push(
-      ...examinePoolsOfNode(record.attachments, pools, { now: Date.now(), unreadable }),
-    );
-  else unchecked.push("IPPools, CIDRs, routes and rules: the API server and nicd gave no objects");
+  if (objects && pools) {
+    const at = { now: Date.now(), unreadable: lostNames(objects, "IPPool") };
+    findings.push(...examinePoolsOfNode(record.attachments, pools, at));
+  } else
+    unchecked.push("IPPools, CIDRs, routes and rules: the API server and nicd gave no objects");
   findings.push(...kernel(from, unchecked));
   if (objects) findings.push(...(await firewall(objects, record.node, unchecked)));
   return { findings, unchecked };

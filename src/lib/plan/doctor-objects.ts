@@ -58,8 +58,11 @@ function unreadable({ object, problem }: Unreadable): Finding {
   return finding("ObjectUnreadable", `${kind} ${metadata.name}`, { what: problem, mend });
 }
 
-/** Names of the objects of one kind that are there and cannot be read. */
-function lostNames(seen: ObjectsSeen, kind: string): ReadonlySet<string> {
+/** Names the objects of one kind that are there and cannot be read. */
+export function lostNames(
+  seen: Pick<ObjectsSeen, "unreadable">,
+  kind: string,
+): ReadonlySet<string> {
   const lost = seen.unreadable.filter(({ object }) => object.kind === kind);
   return new Set(lost.map(({ object }) => object.metadata.name));
 }

@@ -82,13 +82,12 @@ export function examinePoolsOfNode(
       if (!isWithin(blocksOf([podCIDR]), address)) {
         const what = `${where}, which is outside its podCIDR ${podCIDR}`;
         out.push(finding("AddressOutsidePool", address, { what, mend: recreate(one) }));
-      } else if (!pool && at.unreadable.has(poolNameOf(one.network, podCIDR))) {
-        // Whether it lists the address cannot be told.
       } else if (!pool) {
         const what = `${where} of podCIDR ${podCIDR}, for which this node has no IPPool`;
-        out.push(
-          finding("PoolMissing", `${one.network} ${podCIDR}`, { what, mend: restartOperator }),
-        );
+        const missing = { what, mend: restartOperator };
+        // One that is there and cannot be read is a finding of its own.
+        if (!at.unreadable.has(poolNameOf(one.network, podCIDR)))
+          out.push(finding("PoolMissing", `${one.network} ${podCIDR}`, missing));
       } else if (isWithin(blocksOf(pool.spec.excludes), address)) {
         const what = `${where}, which pool ${pool.metadata.name} excludes`;
         out.push(finding("AddressExcluded", address, { what, mend: recreate(one) }));

@@ -2,22 +2,15 @@ import { expect, test } from "bun:test";
 import {
   copyFileSync,
   existsSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRecordCopy } from "../../../src/lib/nicd/recordcopy.ts";
 import { attachRequest, testNode } from "../../support/attachments.ts";
-
-function scratchFolder(): Disposable & { path: string } {
-  const path = mkdtempSync(join(tmpdir(), "multinic-copy-"));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
-}
+import { tempFolder } from "../../support/tempfolder.ts";
 
 type Copy = Parameters<typeof openRecordCopy>[2];
 
@@ -31,7 +24,7 @@ function containers(file: string, folder: string, copy?: Copy): string[] {
 
 test("openRecordCopy reads a record that its owner has open, what is only in its log too, and leaves no file", () => {
   using node = testNode();
-  using at = scratchFolder();
+  using at = tempFolder("copy");
   node.attachments.attach(attachRequest("c1"));
   expect(statSync(`${node.file}-wal`).size).toBeGreaterThan(0);
   const before = readdirSync(node.folder).sort();
@@ -44,7 +37,7 @@ test("openRecordCopy reads a record that its owner has open, what is only in its
 
 test("openRecordCopy reads a record that was closed, and none that is damaged, and leaves no file of either", () => {
   using node = testNode();
-  using at = scratchFolder();
+  using at = tempFolder("copy");
   node.attachments.attach(attachRequest("c1"));
   node.store.close();
   expect(existsSync(`${node.file}-wal`)).toBe(false);
@@ -58,7 +51,7 @@ test("openRecordCopy reads a record that was closed, and none that is damaged, a
 
 test("openRecordCopy begins again when the log was begun again between its two files, and gives up when it always is", () => {
   using node = testNode();
-  using at = scratchFolder();
+  using at = tempFolder("copy");
   let pod = 0;
   const comeAndGo = () => {
     const request = attachRequest(`c${pod++}`);
@@ -86,7 +79,7 @@ test("openRecordCopy begins again when the log was begun again between its two f
 });
 
 test("openRecordCopy of a record that another process writes all the time has each commit that was answered, and none by half", async () => {
-  using at = scratchFolder();
+  using at = tempFolder("copy");
   const stay = 40;
   const child = Bun.spawn(
     [process.execPath, join(import.meta.dir, "../../support/committer.ts"), at.path, String(stay)],

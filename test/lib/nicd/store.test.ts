@@ -1,19 +1,15 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { schemaSteps, schemaVersion } from "../../../src/lib/nicd/schema.ts";
 import { openStore } from "../../../src/lib/nicd/store.ts";
 import { attachRequest, testNode } from "../../support/attachments.ts";
+import { tempFolder } from "../../support/tempfolder.ts";
 
 function folder(): Disposable & { path: string; file: string } {
-  const path = mkdtempSync(join(tmpdir(), "multinic-store-"));
-  return {
-    path,
-    file: join(path, "state", "state.db"),
-    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
-  };
+  const made = tempFolder("store");
+  return { ...made, file: join(made.path, "state", "state.db") };
 }
 
 describe("openStore", () => {

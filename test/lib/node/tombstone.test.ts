@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   readTombstones,
@@ -8,13 +7,11 @@ import {
   setAside,
   writeTombstone,
 } from "../../../src/lib/node/tombstone.ts";
+import { tempFolder } from "../../support/tempfolder.ts";
 
 function folder(): Disposable & { path: string } {
-  const parent = mkdtempSync(join(tmpdir(), "multinic-tombs-"));
-  return {
-    path: join(parent, "tombstones"),
-    [Symbol.dispose]: () => rmSync(parent, { recursive: true, force: true }),
-  };
+  const parent = tempFolder("tombs");
+  return { ...parent, path: join(parent.path, "tombstones") };
 }
 
 const key = { network: "net", containerID: "c1", ifname: "net1" };
