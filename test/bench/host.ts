@@ -51,32 +51,35 @@ function versions(plan: Plan): HostResult["version"] {
   return { own, reference };
 }
 
-/** Ours with `nics` NICs in one pod, then as many sequential reference ADDs in another; fresh namespaces, made beforehand. */
-function pairs(plan: Plan, network: OwnNetwork, nics: number): PairResult {
-  const add = { own: [] as number[], reference: [] as number[] };
-  const del = { own: [] as number[], reference: [] as number[] };
-  const indexes = Array.from({ length: nics }, (_, n) => n);
-  using pods = namespaces(`pair${nics}`, 2 * (plan.pairRuns + warmUp));
+/**
+ * Ours with n NICs in one pod, then as many sequential reference ADDs in another, for each n in turn, and round again: so
+ * every row meets the same states of the machine and of nicd. Fresh namespaces, made beforehand.
+ */
+function pairs(plan: Plan, network: OwnNetwork): PairResult[] {
+  const rows = plan.nics.map((nics) => ({
+    nics,
+    add: { own: [] as number[], reference: [] as number[] },
+    del: { own: [] as number[], reference: [] as number[] },
+  }));
+  using pods = namespaces("pair", 2 * (plan.pairRuns + warmUp) * rows.length);
   for (let i = -warmUp; i < plan.pairRuns; i++) {
-    const [mine, theirs] = [pods.take(), pods.take()];
-    const ours = (command: "ADD" | "DEL") =>
-      succeed(run(ownCall(command, { network, nics, pod: mine })));
-    const reference = (command: "ADD" | "DEL") =>
-      indexes
-        .map((n) =>
-          succeed(
-            run(referenceCall(command, { programs: plan.programs, nic: n + 1, pod: theirs })),
-          ),
-        )
-        .reduce((sum, ms) => sum + ms, 0);
-    const times = [ours("ADD"), reference("ADD"), ours("DEL"), reference("DEL")] as const;
-    if (i < 0) continue;
-    add.own.push(times[0]);
-    add.reference.push(times[1]);
-    del.own.push(times[2]);
-    del.reference.push(times[3]);
+    for (const { nics, add, del } of rows) {
+      const [mine, theirs] = [pods.take(), pods.take()];
+      const ours = (command: "ADD" | "DEL") =>
+        succeed(run(ownCall(command, { network, nics, pod: mine })));
+      const reference = (command: "ADD" | "DEL") =>
+        Array.from({ length: nics }, (_, n) =>
+          run(referenceCall(command, { programs: plan.programs, nic: n + 1, pod: theirs })),
+        ).reduce((sum, ran) => sum + succeed(ran), 0);
+      const times = [ours("ADD"), reference("ADD"), ours("DEL"), reference("DEL")] as const;
+      if (i < 0) continue;
+      add.own.push(times[0]);
+      add.reference.push(times[1]);
+      del.own.push(times[2]);
+      del.reference.push(times[3]);
+    }
   }
-  return { nics, add, del };
+  return rows;
 }
 
 function peaks(network: OwnNetwork, nics: number): Samples {
@@ -125,7 +128,7 @@ const plan: Plan = JSON.parse(process.argv[2] ?? "null");
 const network = await definition(plan);
 const result: HostResult = {
   version: versions(plan),
-  pairs: plan.nics.map((nics) => pairs(plan, network, nics)),
+  pairs: pairs(plan, network),
   peakKib: peaks(network, 2),
   bursts: bursts(network, [0, 12]),
 };

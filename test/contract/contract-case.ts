@@ -1,4 +1,4 @@
-import type { Answer, Api } from "./api-client.ts";
+import type { Answer, Api, Watching, WatchLine } from "./api-client.ts";
 
 /** What a case works with: a throw-away kind, and a namespace of its own. */
 export interface Contract {
@@ -73,6 +73,26 @@ export async function until(
     if (fits(answer)) return answer;
     if (Date.now() > deadline) throw new Error(`still ${JSON.stringify(answer.body)}`);
     await Bun.sleep(50);
+  }
+}
+
+/**
+ * Watches a collection from what is there now, and returns its first event with it. A server whose store reports no progress
+ * waits, when it is asked for "now", until it has heard of this very collection, and answers 504 after 3 s (reason Timeout,
+ * cause ResourceVersionTooLarge) where the last change was to something else: it is asked again, as its retryAfterSeconds wants.
+ */
+export async function watchFromNow(
+  { api }: Contract,
+  path: string,
+  accept?: string,
+): Promise<{ first: WatchLine | undefined; rest: Watching }> {
+  for (let attempt = 1; ; attempt++) {
+    const rest = await api.watch(path, accept);
+    const first = await rest.next();
+    if (first?.type !== "ERROR" || first.object.code !== 504 || attempt === 10)
+      return { first, rest };
+    rest.close();
+    await Bun.sleep(first.object.details.retryAfterSeconds * 1000);
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { deviceCrds } from "../support/devicecrds.ts";
-import { type Case, type Contract, until } from "./contract-case.ts";
+import { type Case, type Contract, until, watchFromNow } from "./contract-case.ts";
 
 /** Installs another operator's kind under a group of this case's own and returns its collection's path. */
 async function installed(c: Contract, kind: string): Promise<{ path: string; crd: string }> {
@@ -51,9 +51,18 @@ export const deviceCases: readonly Case[] = [
     name: "a watch ends when its kind is uninstalled, and the kind is then not found, in no object's name",
     async run(c) {
       const { path, crd } = await installed(c, "NicClusterPolicy");
-      const w = await c.api.watch(`${path}?watch=true`);
+      const [, , group, version] = path.split("/");
+      const body = { apiVersion: `${group}/${version}`, kind: "NicClusterPolicy" };
+      const metadata = { name: "nic-cluster-policy" };
+      const made = await c.api.call("POST", path, { body: { ...body, metadata, spec: {} } });
+      expect(made.status).toBe(201);
+      const { first, rest } = await watchFromNow(c, `${path}?watch=true`);
+      expect(first?.type).toBe("ADDED");
       await c.api.call("DELETE", crd);
-      expect(await w.next()).toBeUndefined();
+      // The objects go with their kind; whether a watch still tells of that is open.
+      let last = await rest.next();
+      while (last?.type === "DELETED") last = await rest.next();
+      expect(last).toBeUndefined();
       const gone = await until(
         () => c.api.call("GET", path),
         (answer) => answer.status === 404,

@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { type Case, makeWidget, mergePatch, table, until } from "./contract-case.ts";
+import { type Case, makeWidget, mergePatch, table, until, watchFromNow } from "./contract-case.ts";
 
 export const watchCases: readonly Case[] = [
   {
@@ -32,11 +32,9 @@ export const watchCases: readonly Case[] = [
     async run(c) {
       await makeWidget(c, "a");
       await makeWidget(c, "b");
-      const w = await c.api.watch(`${c.widgets}?watch=true`);
-      const first = [await w.next(), await w.next()].map(
-        (e) => `${e?.type} ${e?.object.metadata.name}`,
-      );
-      expect(first.toSorted()).toEqual(["ADDED a", "ADDED b"]);
+      const { first, rest: w } = await watchFromNow(c, `${c.widgets}?watch=true`);
+      const there = [first, await w.next()].map((e) => `${e?.type} ${e?.object.metadata.name}`);
+      expect(there.toSorted()).toEqual(["ADDED a", "ADDED b"]);
       await makeWidget(c, "c");
       expect((await w.next())?.object.metadata.name).toBe("c");
       w.close();
@@ -129,8 +127,7 @@ export const watchCases: readonly Case[] = [
     name: "watch as Table has the columns in the first event only",
     async run(c) {
       await makeWidget(c, "a");
-      const w = await c.api.watch(`${c.widgets}?watch=true`, table);
-      const first = await w.next();
+      const { first, rest: w } = await watchFromNow(c, `${c.widgets}?watch=true`, table);
       expect(first?.object.kind).toBe("Table");
       expect(first?.object.columnDefinitions).toHaveLength(5);
       await makeWidget(c, "b");
