@@ -7,6 +7,7 @@ import { systemClock } from "../../src/lib/kube/clock.ts";
 import { watchKernel } from "../../src/lib/linux/monitor.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { createDiscovery, type NicDiscovery } from "../../src/lib/nicd/discovery.ts";
+import { HostEvents } from "../../src/lib/nicd/hostevents.ts";
 import { NicRates } from "../../src/lib/nicd/rates.ts";
 import type { Discovery } from "../../src/lib/plan/nic-discovery.ts";
 import { addPciDevice, type PciFacts } from "../support/machine.ts";
@@ -77,7 +78,9 @@ async function running(label: string, body: (of: Running) => Promise<void>): Pro
     log: silentLog,
   });
   const stop = new AbortController();
-  const done = discovery.run(watchKernel({ netns: host.netns }, stop.signal), stop.signal);
+  const events = new HostEvents((link) => discovery.concerns(link));
+  const all = watchKernel({ netns: host.netns }, stop.signal);
+  const done = discovery.run(events.sift(all), stop.signal);
   try {
     await body({ host, sysRoot, discovery, attached });
   } finally {

@@ -66,6 +66,8 @@ export function stillDiscovery(rows: readonly HostInterfaceRow[] | undefined): N
       return current;
     },
     poke() {},
+    released() {},
+    concerns: () => true,
     onChange: () => () => {},
     run: async () => {},
   };

@@ -10,6 +10,7 @@ import { countReconciles } from "../kube/reconcilemetrics.ts";
 import { watchKernel } from "../linux/monitor.ts";
 import { openKernel } from "../linux/rtnetlink.ts";
 import type { Log, LogLevel } from "../log.ts";
+import type { Link } from "../netlink/types.ts";
 import { faultCode } from "../node/contract.ts";
 import { socketPath, tombstoneDirs } from "../node/paths.ts";
 import { countingConfig } from "../plan/countingconfig.ts";
@@ -23,6 +24,7 @@ import { allSynced, createCopies, feedView } from "./copies.ts";
 import { CriSandboxes } from "./cri.ts";
 import { createDiscovery } from "./discovery.ts";
 import { forgetNode } from "./forget.ts";
+import { HostEvents } from "./hostevents.ts";
 import { LastRefusals } from "./lastrefusals.ts";
 import { createLeaving } from "./leaving.ts";
 import { unassignLost } from "./lostaddresses.ts";
@@ -82,8 +84,12 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       log,
     });
     // Listens before the first look, so that nothing is missed between.
-    const nicEvents = watchKernel({}, signal);
-    const routeEvents = watchKernel({}, signal);
+    // A user's own rows may name any link.
+    const concerns = (link: Link) =>
+      discovery.concerns(link) ||
+      view.nics()?.some(({ interfaceName }) => interfaceName === link.name) === true;
+    const follow = () => new HostEvents(concerns).sift(watchKernel({}, signal));
+    const [nicEvents, routeEvents] = [follow(), follow()];
     const following = discovery.run(nicEvents, signal);
 
     const criSocket = options.criSockets.find((path) => existsSync(path));

@@ -4,6 +4,7 @@ import type { Clock } from "../kube/clock.ts";
 import { type DeviceFacts, hasDevice, hasPciDevice, readDevice } from "../linux/devices.ts";
 import type { Kernel, KernelEvent } from "../linux/kernel.ts";
 import type { Log } from "../log.ts";
+import type { Link } from "../netlink/types.ts";
 import { sameValue } from "../plan/hostinterface.ts";
 import {
   type Discovery,
@@ -20,6 +21,8 @@ const againMs = 1000;
 const mainTable = 254;
 /** Links without a device that may count all the same. */
 const stacked = new Set(["bond", "team", "vlan"]);
+/** Kinds of the links that pods and virtual machines have on a host. */
+const podEnds = new Set(["veth", "macvlan", "macvtap", "ipvlan", "ipvtap", "tun"]);
 
 export interface DiscoveryDeps {
   readonly kernel: Pick<Kernel, "links" | "addresses" | "routes">;
@@ -44,8 +47,12 @@ export interface NicDiscovery {
   adopt(rows: readonly HostInterfaceRow[]): void;
   /** Looks at the host now. Throws what the reads throw. */
   refresh(): Discovery;
-  /** Looks at the host soon, together with whatever else asks: for when the last attachment of a NIC is gone. */
+  /** Looks at the host soon, together with whatever else asks. */
   poke(): void;
+  /** Looks soon where a NIC is kept for its attachments alone: one of them is gone. */
+  released(): void;
+  /** Tells whether a link may be a NIC, part of one, or the default route's: the ends of pods' links are not. */
+  concerns(link: Pick<Link, "name" | "kind">): boolean;
   /** Calls back after each change of rows or status; returns the way to stop. */
   onChange(listener: (found: Discovery) => void): () => void;
   /** Looks, then follows the kernel until `events` end or `signal` fires. Subscribe before: nothing is missed between. */
@@ -97,6 +104,23 @@ class Discoverer implements NicDiscovery {
 
   poke(): void {
     this.#lookAt(this.#deps.clock.now() + gatherMs);
+  }
+
+  released(): void {
+    const found = this.#current;
+    const isKept =
+      !found ||
+      found.memory.since.size > 0 ||
+      found.interfaces.some(({ reason }) => reason === "InPod");
+    if (isKept) this.poke();
+  }
+
+  concerns({ name, kind }: Pick<Link, "name" | "kind">): boolean {
+    if (!podEnds.has(kind)) return true;
+    const { rows, lastDefault } = this.#memory;
+    if (rows.some(({ interfaceName }) => interfaceName === name)) return true;
+    if (lastDefault?.names.includes(name)) return true;
+    return hasDevice(this.#deps.sysRoot, name);
   }
 
   adopt(rows: readonly HostInterfaceRow[]): void {

@@ -102,7 +102,7 @@ export class NodeWork {
           this.#ask("routes");
         }
         this.#ask("publish");
-        discovery.poke();
+        discovery.released();
       }),
     ];
     signal.addEventListener(
@@ -265,6 +265,8 @@ export class NodeWork {
   }
 
   #measure(): void {
+    // What sysfs alone knows, such as a speed or new virtual functions, comes without an event.
+    this.#deps.discovery.poke();
     if (!this.#rates.measure(this.#names())) return;
     this.#measured();
     this.#ask("publish");

@@ -165,11 +165,48 @@ describe("createDiscovery", () => {
     expect(names()).toContain("ens7");
     attached.clear();
     const done = discovery.run(queue.events, new AbortController().signal);
-    discovery.poke();
+    discovery.released();
     await clock.advance(50);
     expect(names()).toEqual(["ens6", "ens8"]);
     queue.end();
     await done;
+  });
+
+  test("looks again for an attachment that goes only while a NIC is kept for its attachments", async () => {
+    const { clock, queue, state, discovery, lose } = world();
+    const done = discovery.run(queue.events, new AbortController().signal);
+    await clock.advance(0);
+    discovery.released();
+    await clock.advance(100);
+    expect(state.reads).toBe(1);
+    lose("ens7");
+    discovery.poke();
+    await clock.advance(100);
+    expect(state.reads).toBe(2);
+    discovery.released();
+    await clock.advance(100);
+    expect(state.reads).toBe(3);
+    queue.end();
+    await done;
+  });
+
+  test("is concerned with what has a device or may carry NICs, not with the ends of pods' links", () => {
+    const { discovery } = world();
+    const { rows } = discovery.refresh();
+    const concerns = (name: string, kind: string) => discovery.concerns({ name, kind });
+    expect(["", "bond", "team", "vlan", "bridge"].map((kind) => concerns("x0", kind))).toEqual(
+      Array(5).fill(true),
+    );
+    const ends = ["veth", "macvlan", "macvtap", "ipvlan", "ipvtap", "tun"];
+    expect(ends.map((kind) => concerns("x0", kind))).toEqual(Array(6).fill(false));
+    expect(ends.map((kind) => concerns("ens6", kind))).toEqual(Array(6).fill(true));
+    // The default route's, and one that a HostInterface lists.
+    const bare = world(undefined, join(sysRoot, "none")).discovery;
+    bare.refresh();
+    expect(bare.concerns({ name: "ens5", kind: "veth" })).toBe(true);
+    expect(bare.concerns({ name: "ens6", kind: "veth" })).toBe(false);
+    bare.adopt(rows);
+    expect(bare.concerns({ name: "ens6", kind: "veth" })).toBe(true);
   });
 });
 
