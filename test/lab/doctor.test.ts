@@ -128,6 +128,12 @@ test("gc leaves a link where a process lives, or where it cannot see whether one
 test("doctor names what happened while nicd was away; nicd and gc mend it", async () => {
   await lab.do("lab", "pod", "add", "gone", "--host", "host1");
   await settle();
+  // doctor forgives a mirror that is a moment behind: what it shall find must have been mirrored.
+  await until(
+    "the mirror",
+    () => lab.held(),
+    (held) => held.filter((row) => row.endsWith(" gone")).length === 2,
+  );
   await lab.do("lab", "daemon", "stop", "--host", "host1");
   const other = (await lab.on("host1", "ip netns"))
     .split("\n")

@@ -102,6 +102,7 @@ describe.skipIf(!kernelHas("veth"))("reconcileRoutes in a namespace", () => {
     expect(await bring(host, state)).toEqual({
       steps: 4,
       failed: false,
+      podCIDRs: new Map([["ipvlan-l3", ["192.168.0.0/24", "192.168.64.0/24"]]]),
       networks: [
         {
           name: "ipvlan-l3",

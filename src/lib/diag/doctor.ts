@@ -26,20 +26,23 @@ export interface DoctorDeps {
 /** What is wrong must be so in this many looks, this far apart: pods come and go meanwhile. */
 const looks = 4;
 const betweenMs = 1_500;
+/** A nicd that hung in one look has a shorter time in the next: one answer is enough to clear it. */
+const againMs = 1_000;
 
 /** Looks until what was found was found in every look; a clean first look is all it takes. */
 export async function doctor(deps: DoctorDeps): Promise<Examined> {
   let seen = await look(deps);
   for (let again = 1; again < looks && seen.findings.length > 0; again++) {
     await deps.pause(betweenMs);
-    seen = persisting(seen, await look(deps));
+    seen = persisting(seen, await look(deps, againMs));
   }
   return { findings: sorted(seen.findings), unchecked: seen.unchecked };
 }
 
-async function look(deps: DoctorDeps): Promise<Examined> {
+async function look(deps: DoctorDeps, answerMs?: number): Promise<Examined> {
   const unchecked: string[] = [];
-  const record = await lookAtRecord(deps.paths, deps);
+  const given = { ...deps, ...(answerMs === undefined ? {} : { answerMs }) };
+  const record = await lookAtRecord(deps.paths, given);
   const node = record?.record.node;
   let api: ObjectsLook | undefined;
   try {
@@ -65,12 +68,12 @@ async function look(deps: DoctorDeps): Promise<Examined> {
   }
   let objects = api?.objects;
   if (!api && record.away === undefined) {
-    const more = await lookAtRecord(deps.paths, { ...deps, objects: true });
+    const more = await lookAtRecord(deps.paths, { ...given, objects: true });
     objects = more && objectsOfNicd(more.record);
     if (objects) findings.push(...examineObjects(objects));
   }
   // The record is read after the objects that mirror it, and again before the kernel is: what lags is seen again later.
-  const fresh = (await lookAtRecord(deps.paths, { ...deps, away: record.away })) ?? record;
+  const fresh = (await lookAtRecord(deps.paths, { ...given, away: record.away })) ?? record;
   const rest = await lookAtNode({
     paths: deps.paths,
     look: fresh,

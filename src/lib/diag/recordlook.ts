@@ -10,8 +10,8 @@ import { socketPath, tombstoneDirs } from "../node/paths.ts";
 import { readTombstones } from "../node/tombstone.ts";
 import type { NodePaths } from "../settings.ts";
 
-/** How long nicd may take to answer. */
-const answerMs = 5_000;
+/** How long nicd may take to answer where nothing else is said. */
+const patienceMs = 5_000;
 
 /** What a node has on record, and who said so. */
 export interface RecordLook {
@@ -35,8 +35,11 @@ export async function lookAtRecord(
     readonly objects?: boolean;
     /** Why nicd did not answer a moment ago: it is not asked again. */
     readonly away?: string | undefined;
+    /** How long nicd may take to answer; 5 s. */
+    readonly answerMs?: number;
   },
 ): Promise<RecordLook | undefined> {
+  const { answerMs = patienceMs } = given;
   const client = new NodeClient({ socket: socketPath(paths), waitMs: 0, answerMs });
   let away = given.away;
   try {

@@ -19,6 +19,7 @@ import type { Attachments } from "./attachments.ts";
 import type { Collector } from "./collector.ts";
 import type { Copies } from "./copies.ts";
 import type { NicDiscovery } from "./discovery.ts";
+import { LastRoutes } from "./lastroutes.ts";
 import { localWork } from "./localwork.ts";
 import { mendNode } from "./mend.ts";
 import { publishHostInterface } from "./publishhostinterface.ts";
@@ -71,8 +72,10 @@ export class NodeWork {
   readonly #queue: Queue;
   readonly #routes: RoutesDeps;
   readonly #rates: NicRates;
-  #networks: readonly NetworkRoutesStatus[] | undefined;
+  readonly #told = new LastRoutes();
   readonly #footprints = new Map<string, unknown>();
+  /** How often the podCIDRs in use have changed. */
+  #uses = 0;
   #adopted = false;
   #stat: NicStat | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -94,12 +97,14 @@ export class NodeWork {
     const stops = [
       discovery.onChange(() => this.#ask("publish")),
       // The last attachment of a NIC that has left may let it go. For routes only the first and the last one of a network
-      // or of a podCIDR count: a look at all routes of a large cluster is not for every pod.
+      // or of a podCIDR count, and these only where it is not routed any more: a look at all routes of a large cluster is
+      // not for every pod.
       attachments.onChange((network) => {
         const footprint = store.records.footprint(network);
         if (!sameValue(this.#footprints.get(network), footprint)) {
           this.#footprints.set(network, footprint);
-          this.#ask("routes");
+          this.#uses++;
+          if (!this.#told.use(network, footprint.podCIDRs)) this.#ask("routes");
         }
         this.#ask("publish");
         discovery.released();
@@ -133,12 +138,12 @@ export class NodeWork {
 
   /** True once the host's routes have been compared with what networks want. */
   get routesSeen(): boolean {
-    return this.#networks !== undefined;
+    return this.#told.networks !== undefined;
   }
 
   /** Routes by network, as last reported. */
   get networks(): readonly NetworkRoutesStatus[] {
-    return this.#networks ?? [];
+    return this.#told.networks ?? [];
   }
 
   /** Looks at the routes again after each kernel event that may have changed them. */
@@ -196,17 +201,17 @@ export class NodeWork {
     const { copies } = this.#deps;
     const leaving = this.#deps.leaving();
     if (leaving === undefined) return "done";
+    const uses = this.#uses;
     const before =
-      this.#networks ?? copies.hostInterfaces.get(this.#deps.node)?.status?.networks ?? [];
+      this.#told.networks ?? copies.hostInterfaces.get(this.#deps.node)?.status?.networks ?? [];
     const report = leaving
       ? await removeRoutes(this.#routes)
       : await reconcileRoutes(this.#routes, copies, before);
     // Until both lists are whole nothing is known; their first sync asks again.
     if (!report) return "done";
-    if (!sameValue(this.#networks, report.networks)) {
-      this.#networks = report.networks;
-      this.#ask("publish");
-    }
+    if (this.#told.take(report)) this.#ask("publish");
+    // What changed meanwhile may have been read before it did.
+    if (uses !== this.#uses) this.#ask("routes");
     const { urgentMs, normalMs } = this.#deps.pace();
     // The quiet look mends what was changed without a notification.
     return { after: report.failed ? urgentMs : normalMs };
@@ -214,7 +219,7 @@ export class NodeWork {
 
   async #publish(): Promise<Next> {
     const { kube, copies, node, clock } = this.#deps;
-    if (!copies.hostInterfaces.synced || !this.#networks) return "done";
+    if (!copies.hostInterfaces.synced || !this.#told.networks) return "done";
     const stored = copies.hostInterfaces.get(node);
     if (!this.#adopted) {
       this.#adopted = true;
@@ -242,7 +247,7 @@ export class NodeWork {
         const rate = rates.get(row.interfaceName);
         return rate ? { ...row, rates: rate } : row;
       }),
-      networks: this.#networks ?? [],
+      networks: this.networks,
       // The view heard of it before this queue did: what is counted here is all that there will be.
       leaving: this.#deps.copies.networks.stored
         .list()

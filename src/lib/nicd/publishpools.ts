@@ -23,7 +23,7 @@ export interface PublishPoolsDeps {
 export const longestBackoffMs = 30_000;
 
 /** Changes of a pool within this time become one write: a burst of pods is a handful of writes, on each of a thousand nodes. */
-const coalesceMs = 500;
+const coalesceMs = 100;
 
 /** Writes of one pool until its turn ends: each is of a version read after the last was refused. */
 const attempts = 5;

@@ -53,6 +53,8 @@ export interface RouteSources {
 
 export interface RoutesReport {
   readonly networks: readonly NetworkRoutesStatus[];
+  /** This host's podCIDRs that are routed, by network. */
+  readonly podCIDRs: ReadonlyMap<string, readonly string[]>;
   /** Steps taken; 0 = everything was as it should be. */
   readonly steps: number;
   /** Some step failed, or something wanted is not there: try again. */
@@ -137,7 +139,8 @@ async function bring(
       ...(failures.size > 0 ? { failures: Object.fromEntries(failures) } : {}),
     });
   }
-  return { networks, steps: plan.steps.length, failed };
+  const podCIDRs = new Map(plan.networks.map((network) => [network.name, network.podCIDRs]));
+  return { networks, podCIDRs, steps: plan.steps.length, failed };
 }
 
 function planned(
