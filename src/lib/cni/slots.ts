@@ -1,11 +1,14 @@
 import { codeOf, Failure } from "../errors.ts";
+import { type MemoryLimit, memoryLimit } from "../linux/cgroup.ts";
 import { close, flock, identify, LOCK_EX, LOCK_NB, O_NOFOLLOW, open } from "../linux/libc.ts";
 import { ownership } from "../linux/ownership.ts";
 import { exec } from "../linux/rarelibc.ts";
 import { openRunFile } from "./runfile.ts";
 
-/** Processes that work at once on a node: Multus' thick daemon has 50 MiB and 100m CPU for itself and all of them. */
-export const slots = 2;
+/** Processes that work at once on a node, at most. */
+export const slots = 8;
+/** What a process that works takes, and what those that wait and who starts them take: Multus' thick daemon has 50 MiB for all. */
+const [eachMi, othersMi] = [16, 32];
 /** util-linux's flock(1); with `--no-fork` it takes a lock, leaves it open and becomes the program that it is told. */
 const waiter = "/usr/bin/flock";
 /** What the waiter opened first, after the standard streams. */
@@ -62,17 +65,29 @@ export function enter(slot: Slot): void {
 function takeOne(folder: string, program: string): number {
   refuseForeign(folder.slice(0, folder.lastIndexOf("/")));
   refuseForeign(folder);
-  for (let slot = 0; slot < slots; slot++) {
+  // Most find the first place free; only then does it matter how many there are.
+  let here = 1;
+  for (let slot = 0; slot < here; slot++) {
     const fd = openSlot(folder, slot);
     if (flock(fd, LOCK_EX | LOCK_NB)) return fd;
     close(fd);
+    if (slot === 0) here = slotsFor(memoryLimit(), navigator.hardwareConcurrency);
   }
-  const slot = process.pid % slots;
+  const slot = process.pid % here;
   if (program.startsWith("/") && hasWaiter())
     exec([waiter, "--no-fork", slotPath(folder, slot), program]);
   const fd = openSlot(folder, slot);
   flock(fd, LOCK_EX);
   return fd;
+}
+
+/** Says how many may work at once where so much memory and so many processors are: one where the limit cannot be seen. */
+export function slotsFor(limit: MemoryLimit, processors: number): number {
+  if (limit === "unknown") return 1;
+  const most = Math.max(2, Math.min(slots, processors));
+  if (limit === "none") return most;
+  const fit = Math.floor((limit / 2 ** 20 - othersMi) / eachMi);
+  return Math.max(1, Math.min(most, fit));
 }
 
 /** In a folder that is a link or somebody else's, the lock, and nicd's socket, would be theirs too. */
