@@ -80,6 +80,7 @@ export async function runDaemon(options: DaemonOptions, signal: AbortSignal): Pr
       sysRoot: paths.sysRoot,
       attachedMasters: () => attachments.mastersInUse(),
       beforeLook: () => lent?.restore(),
+      anyAway: () => lent?.anyAway() === true,
       clock,
       log,
     });

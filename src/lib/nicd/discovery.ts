@@ -32,6 +32,8 @@ export interface DiscoveryDeps {
   attachedMasters(): ReadonlySet<string>;
   /** Called before each look: brings NICs in order that came back from pods. */
   beforeLook?(): void;
+  /** Tells whether one is in a pod, or came back and is not in order yet. */
+  anyAway?(): boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -49,7 +51,7 @@ export interface NicDiscovery {
   refresh(): Discovery;
   /** Looks at the host soon, together with whatever else asks. */
   poke(): void;
-  /** Looks soon where a NIC is kept for its attachments alone: one of them is gone. */
+  /** Looks soon where a NIC is kept for its attachments alone, or waits to be put in order: one of them is gone. */
   released(): void;
   /** Tells whether a link may be a NIC, part of one, or the default route's: the ends of pods' links are not. */
   concerns(link: Pick<Link, "name" | "kind">): boolean;
@@ -108,11 +110,12 @@ class Discoverer implements NicDiscovery {
 
   released(): void {
     const found = this.#current;
-    const isKept =
+    const matters =
       !found ||
       found.memory.since.size > 0 ||
-      found.interfaces.some(({ reason }) => reason === "InPod");
-    if (isKept) this.poke();
+      found.interfaces.some(({ reason }) => reason === "InPod") ||
+      this.#deps.anyAway?.() === true;
+    if (matters) this.poke();
   }
 
   concerns({ name, kind }: Pick<Link, "name" | "kind">): boolean {

@@ -71,6 +71,11 @@ export class LentNics {
     return Object.fromEntries(notes.map(({ name, json }) => [name, json]));
   }
 
+  /** Tells whether a NIC is in a pod, or was, and is not back as it was. */
+  anyAway(): boolean {
+    return this.#deps.store.objects(lentNote).length > 0;
+  }
+
   /**
    * Makes every NIC that no attachment has any more what it was; one that has not come back yet waits for the next call.
    * Throws nothing: what fails is said, and tried again.

@@ -54,7 +54,7 @@ function world(machine = readMachine("aws-4-eni"), root = sysRoot) {
   const clock = createTestClock();
   const queue = eventQueue();
   const attached = new Set<string>();
-  const state = { addresses: machineAddresses(machine), failing: false, reads: 0 };
+  const state = { addresses: machineAddresses(machine), failing: false, reads: 0, away: false };
   const discovery = createDiscovery({
     kernel: {
       links() {
@@ -67,6 +67,7 @@ function world(machine = readMachine("aws-4-eni"), root = sysRoot) {
     },
     sysRoot: root,
     attachedMasters: () => attached,
+    anyAway: () => state.away,
     clock,
     log: silentLog,
   });
@@ -172,20 +173,25 @@ describe("createDiscovery", () => {
     await done;
   });
 
-  test("looks again for an attachment that goes only while a NIC is kept for its attachments", async () => {
+  test("looks again for an attachment that goes only while a NIC is kept for its attachments or is away", async () => {
     const { clock, queue, state, discovery, lose } = world();
     const done = discovery.run(queue.events, new AbortController().signal);
     await clock.advance(0);
     discovery.released();
     await clock.advance(100);
     expect(state.reads).toBe(1);
+    state.away = true;
+    discovery.released();
+    await clock.advance(100);
+    expect(state.reads).toBe(2);
+    state.away = false;
     lose("ens7");
     discovery.poke();
     await clock.advance(100);
-    expect(state.reads).toBe(2);
+    expect(state.reads).toBe(3);
     discovery.released();
     await clock.advance(100);
-    expect(state.reads).toBe(3);
+    expect(state.reads).toBe(4);
     queue.end();
     await done;
   });
