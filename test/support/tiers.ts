@@ -124,8 +124,10 @@ async function runTier(
   if (code !== 0 && got.fail === 0) got.fail = 1;
   if (got.pass + got.fail === 0) got.fail = 1;
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  // Its own and its children's, in µs; daemons that outlived their parents are not in it.
+  const busy = (Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6).toFixed(0);
   process.stdout.write(
-    `${said}tier ${tier.name}: ${got.pass} passed, ${got.fail} failed, ${got.skip} skipped in ${seconds} s\n\n`,
+    `${said}tier ${tier.name}: ${got.pass} passed, ${got.fail} failed, ${got.skip} skipped in ${seconds} s (${busy} s of processor time)\n\n`,
   );
   const told = failures(tier, output);
   if (got.fail > 0 && told.length === 0) {
