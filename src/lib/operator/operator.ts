@@ -1,5 +1,4 @@
 import type { Registry } from "prom-client";
-import type { HostInterface } from "../api/kinds.ts";
 import { systemClock } from "../kube/clock.ts";
 import {
   anyChange,
@@ -18,6 +17,7 @@ import { countingConfig } from "../plan/countingconfig.ts";
 import { logLevelOf } from "../plan/loglevel.ts";
 import { networkOf } from "../plan/networkof.ts";
 import { paceOf } from "../plan/pace.ts";
+import { hostConcerns, onlyWhen, poolConcerns } from "./concerns.ts";
 import { reconcileConfig } from "./config.ts";
 import { defaultConfigOnce } from "./defaultconfig.ts";
 import type { Deps } from "./deps.ts";
@@ -145,7 +145,7 @@ function controllers(deps: Deps): Controller[] {
       sources: [
         // An overlap concerns both networks, so each change of one is looked at by all.
         wakesAll(stores.networks),
-        wakesAll(onlyWhen(stores.hostInterfaces, concernsNetworks)),
+        wakesAll(onlyWhen(stores.hostInterfaces, hostConcerns)),
         wakesAll(stores.namespaces),
         wakesAll(stores.nodes),
         wakesAll(stores.daemons),
@@ -156,7 +156,9 @@ function controllers(deps: Deps): Controller[] {
           settle.ms,
         ),
         settled(
-          source(stores.pools.stored, (pool) => [networkOf(pool)]),
+          source(onlyWhen(stores.pools.stored, poolConcerns(stores.networks)), (pool) => [
+            networkOf(pool),
+          ]),
           settle.ms,
         ),
         settled(
@@ -232,44 +234,4 @@ async function stripFrom(key: string, deps: Deps): Promise<void> {
     const pool = deps.stores.pools.stored.get(name);
     if (pool) await stripAbandoned(deps.kube, "IPPool", pool);
   }
-}
-
-/** Tells whether a change of a HostInterface matters to networks: traffic rates of 5,000 hosts do not. */
-function concernsNetworks(
-  before: HostInterface | undefined,
-  after: HostInterface | undefined,
-): boolean {
-  if (!before || !after) return true;
-  const { deletionTimestamp, labels } = after.metadata;
-  return !(
-    Bun.deepEquals(before.spec, after.spec) &&
-    Bun.deepEquals(before.status?.networks, after.status?.networks) &&
-    Bun.deepEquals(before.status?.leaving, after.status?.leaving) &&
-    Bun.deepEquals(mtusOf(before), mtusOf(after)) &&
-    Bun.deepEquals(before.metadata.labels, labels) &&
-    before.metadata.deletionTimestamp === deletionTimestamp
-  );
-}
-
-function mtusOf({ status }: HostInterface): unknown {
-  return status?.interfaces?.map(({ interfaceName, mtu }) => [interfaceName, mtu]);
-}
-
-/** Tells listeners only of some changes of a store. */
-function onlyWhen<T>(
-  store: Store<T>,
-  matters: (before: T | undefined, after: T | undefined) => boolean,
-): Store<T> {
-  return {
-    get synced() {
-      return store.synced;
-    },
-    get: (name, namespace) => store.get(name, namespace),
-    list: () => store.list(),
-    ready: (signal) => store.ready(signal),
-    onChange: (listener) =>
-      store.onChange((before, after) => {
-        if (matters(before, after)) listener(before, after);
-      }),
-  };
 }
