@@ -36,7 +36,7 @@ export async function must(command: readonly string[], stdin?: string): Promise<
   const ran = await run(command, stdin === undefined ? {} : { stdin });
   if (ran.code === 0) return ran.stdout;
   throw new Failure(`Cannot run ${command.join(" ")}`, {
-    cause: `exit ${ran.code}: ${(ran.stderr || ran.stdout).trim()}`,
+    cause: new Failure(`exit ${ran.code}: ${(ran.stderr || ran.stdout).trim()}`),
   });
 }
 
