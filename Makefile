@@ -102,7 +102,7 @@ control-plane: node_modules/.installed ## run etcd, kube-apiserver and its contr
 	$(BUN) test/cluster/run-control-plane.ts
 
 .PHONY: cluster
-cluster: packages build ## start a real cluster of two nodes (builds it once, minutes) and print its KUBECONFIG
+cluster: packages build ## start a real cluster of two nodes (builds it once, minutes) and print what to export
 	@test/cluster/up
 
 .PHONY: cluster-down

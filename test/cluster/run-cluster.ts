@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { toolsImage } from "./images.ts";
 import { installInto } from "./installed.ts";
 import { startRealCluster } from "./real-cluster.ts";
 import { scenario } from "./scenario.ts";
@@ -13,4 +14,11 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, () => void cluster.stop().then(() => process.exit(0)));
 }
 await installInto(cluster, scenario(cluster));
-writeFileSync(said, `export KUBECONFIG=${cluster.kubeconfigPath}\n`);
+// What `make visit` needs to know of it: no registry is asked, and this kernel may have no ipvlan.
+const about = {
+  KUBECONFIG: cluster.kubeconfigPath,
+  VISIT_IMAGE: toolsImage,
+  VISIT_PLUGIN: "macvlan",
+};
+const lines = Object.entries(about).map(([name, value]) => `export ${name}=${value}\n`);
+writeFileSync(said, lines.join(""));
