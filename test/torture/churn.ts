@@ -182,6 +182,6 @@ async function notEmpty(lab: Lab): Promise<string[]> {
 }
 
 if (import.meta.main) {
-  process.stdout.write(JSON.stringify(await churn(optionsOf<ChurnOptions>())));
+  await Bun.write(Bun.stdout, JSON.stringify(await churn(optionsOf<ChurnOptions>())));
   process.exit(0);
 }

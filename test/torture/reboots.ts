@@ -215,6 +215,6 @@ async function reboots(options: RebootOptions): Promise<RebootReport> {
 }
 
 if (import.meta.main) {
-  process.stdout.write(JSON.stringify(await reboots(optionsOf<RebootOptions>())));
+  await Bun.write(Bun.stdout, JSON.stringify(await reboots(optionsOf<RebootOptions>())));
   process.exit(0);
 }

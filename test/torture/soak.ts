@@ -167,6 +167,7 @@ function csvOf(at: number, values: Sample): string {
 }
 
 if (import.meta.main) {
-  process.stdout.write(JSON.stringify(await soak(optionsOf<SoakOptions>())));
+  // Awaited: what a pipe has not taken when the process exits is lost.
+  await Bun.write(Bun.stdout, JSON.stringify(await soak(optionsOf<SoakOptions>())));
   process.exit(0);
 }
