@@ -6,7 +6,7 @@ import { exec } from "../linux/rarelibc.ts";
 import { openRunFile } from "./runfile.ts";
 
 /** Processes that work at once on a node, at most. */
-export const slots = 8;
+const slots = 8;
 /** What a process that works takes, and what those that wait and who starts them take: Multus' thick daemon has 50 MiB for all. */
 const [eachMi, othersMi] = [16, 32];
 /** util-linux's flock(1); with `--no-fork` it takes a lock, leaves it open and becomes the program that it is told. */

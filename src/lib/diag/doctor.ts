@@ -34,14 +34,15 @@ export async function doctor(deps: DoctorDeps): Promise<Examined> {
   let seen = await look(deps);
   for (let again = 1; again < looks && seen.findings.length > 0; again++) {
     await deps.pause(betweenMs);
-    seen = persisting(seen, await look(deps, againMs));
+    const hung = seen.findings.some(({ name }) => name === "NicdAway");
+    seen = persisting(seen, await look(deps, hung ? againMs : undefined));
   }
   return { findings: sorted(seen.findings), unchecked: seen.unchecked };
 }
 
 async function look(deps: DoctorDeps, answerMs?: number): Promise<Examined> {
   const unchecked: string[] = [];
-  const given = { ...deps, ...(answerMs === undefined ? {} : { answerMs }) };
+  const given = { ...deps, answerMs };
   const record = await lookAtRecord(deps.paths, given);
   const node = record?.record.node;
   let api: ObjectsLook | undefined;

@@ -36,7 +36,7 @@ export async function lookAtRecord(
     /** Why nicd did not answer a moment ago: it is not asked again. */
     readonly away?: string | undefined;
     /** How long nicd may take to answer; 5 s. */
-    readonly answerMs?: number;
+    readonly answerMs?: number | undefined;
   },
 ): Promise<RecordLook | undefined> {
   const { answerMs = patienceMs } = given;

@@ -22,7 +22,7 @@ export interface PublishPoolsDeps {
 /** After an outage of the API server nothing waits longer than this for its next attempt. */
 export const longestBackoffMs = 30_000;
 
-/** Changes of a pool within this time become one write: a burst of pods is a handful of writes, on each of a thousand nodes. */
+/** Changes of a pool within this time become one write: a burst of pods is a handful of writes. */
 const coalesceMs = 100;
 
 /** Writes of one pool until its turn ends: each is of a version read after the last was refused. */

@@ -35,10 +35,12 @@ export function poolConcerns(networks: Pick<Store<MultiNicNetwork>, "get">) {
 
 /** What operator and users say of a pool, and whether it is in use; of one that cannot be read, all. */
 function withoutPods(pool: KubeObject & { readonly spec?: unknown }): unknown {
-  const { resourceVersion: _, generation: __, managedFields: ___, ...said } = pool.metadata;
-  const { spec } = pool;
+  const { metadata, spec } = pool;
   if (!isRecord(spec) || !Array.isArray(spec["allocations"])) return pool;
-  return { said, spec: { ...spec, allocations: spec["allocations"].length > 0 } };
+  // These follow every write.
+  const written = { resourceVersion: "", generation: 0, managedFields: [] };
+  const isInUse = spec["allocations"].length > 0;
+  return { metadata: { ...metadata, ...written }, spec: { ...spec, allocations: isInUse } };
 }
 
 function mtusOf({ status }: HostInterface): unknown {

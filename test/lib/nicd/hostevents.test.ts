@@ -2,26 +2,9 @@ import { describe, expect, test } from "bun:test";
 import type { KernelEvent } from "../../../src/lib/linux/kernel.ts";
 import type { Link, LinkAddress, Route } from "../../../src/lib/netlink/types.ts";
 import { HostEvents } from "../../../src/lib/nicd/hostevents.ts";
+import { FakeNamespace } from "../../support/fakenamespace.ts";
 
-const nic: Link = {
-  index: 2,
-  name: "eth1",
-  altnames: [],
-  type: 1,
-  flags: 0x1003,
-  up: true,
-  carrier: true,
-  mtu: 9000,
-  mac: "02:00:00:00:00:01",
-  permMac: "",
-  operstate: 6,
-  kind: "",
-  master: 0,
-  link: 0,
-  linkNetnsid: undefined,
-  alias: "",
-  stats: undefined,
-};
+const nic: Link = new FakeNamespace().addLink("eth1", { flags: 0x1003, up: true, mtu: 9000 });
 const pod: Link = { ...nic, index: 7, name: "veth1a2b", kind: "veth" };
 
 const link = (of: Link, gone = false): KernelEvent => ({ kind: "link", gone, link: of });
@@ -47,7 +30,7 @@ describe("HostEvents", () => {
       { up: false },
       { carrier: false },
       { mtu: 1500 },
-      { mac: "02:00:00:00:00:02" },
+      { mac: "02:00:00:00:00:99" },
       { operstate: 2 },
       { master: 3 },
       { flags: 0x1043 },
